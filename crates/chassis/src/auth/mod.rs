@@ -1,0 +1,22 @@
+//! Who calls: access tokens of accounts, tokens of services, and what every service does to trust them.
+//!
+//! Each service verifies the caller's token itself; nothing trusts an identity header. Identity signs access tokens with
+//! Ed25519 and publishes the public keys; the processes of one cluster share a secret with which services sign for
+//! themselves.
+
+mod caller;
+mod claims;
+mod cluster_secret;
+mod key_source;
+mod service_token;
+mod verifier;
+
+pub use caller::{AccountClaims, AccountRole, Caller};
+pub use claims::{
+    ACCESS_TOKEN_LIFETIME_MAX, AccessTokenClaims, CLOCK_LEEWAY, TOKEN_AUDIENCE, TOKEN_ISSUER,
+};
+pub use cluster_secret::{ClusterSecretError, load_or_create as load_or_create_cluster_secret};
+pub(crate) use key_source::IdentityKeySource;
+pub use key_source::{KeySource, RevokedSessions};
+pub use service_token::ServiceTokens;
+pub use verifier::{REVOCATION_POLL_INTERVAL, TokenError, TokenVerifier};

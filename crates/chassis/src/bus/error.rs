@@ -1,0 +1,27 @@
+//! What can go wrong with a broker, told so that it can be mended.
+
+/// Why the broker cannot be used. No message holds a password.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    #[error("`bus.url` cannot be read: {reason}. It has the form {form}")]
+    Url { reason: String, form: &'static str },
+    #[error(
+        "no answer from the broker at {target}: {reason}. Check that it runs there, and that `bus.url` names its address"
+    )]
+    Unreachable { target: String, reason: String },
+    #[error(
+        "the broker at {target} refuses the connection: {reason}. Check user, password and virtual host in `bus.url`"
+    )]
+    Refused { target: String, reason: String },
+    #[error(
+        "the broker at {target} does not give the queue `{queue}`: {reason}. Another program may own a queue of that name: \
+         set `bus.prefix`, or delete it"
+    )]
+    Queue {
+        target: String,
+        queue: String,
+        reason: String,
+    },
+    #[error("this binary was built without {kind}: build it with that feature, or set `bus.kind`")]
+    NotBuilt { kind: &'static str },
+}

@@ -1,0 +1,95 @@
+//! The queue of a role's dead letters.
+
+use amphi_contracts::proto::events::v1::Event;
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{Channel, Confirmation, Connection};
+
+use super::super::{BusError, envelope};
+use super::{Link, close, quorum};
+use crate::Role;
+
+/// Reads without taking: what was read goes back when the connection ends.
+pub(super) async fn look(link: &Link, role: Role, limit: usize) -> Result<Vec<Event>, BusError> {
+    let (connection, channel) = open(link, role).await?;
+    let failed = |error| link.explain(&error);
+    let queue = link.dead_letters(role);
+    let mut events = Vec::new();
+    while events.len() < limit {
+        let got = channel
+            .basic_get(queue.as_str().into(), BasicGetOptions::default())
+            .await
+            .map_err(failed)?;
+        let Some(message) = got else {
+            break;
+        };
+        match envelope::decode(&message.data) {
+            Ok(event) => events.push(event),
+            Err(reason) => tracing::warn!(%role, reason, "a dead letter is no event"),
+        }
+    }
+    close(&connection).await;
+    Ok(events)
+}
+
+/// Each goes into the role's queue before it leaves that of the dead, so that nothing is lost in between.
+pub(super) async fn replay(link: &Link, role: Role) -> Result<u64, BusError> {
+    let (connection, channel) = open(link, role).await?;
+    let failed = |error| link.explain(&error);
+    channel
+        .confirm_select(ConfirmSelectOptions::default())
+        .await
+        .map_err(failed)?;
+    let (queue, dead) = (link.queue(role), link.dead_letters(role));
+    // Not more than there are now: what is refused again meanwhile would go round for ever.
+    let found = link.declare_queue(&channel, &dead, quorum()).await?;
+    let mut replayed = 0;
+    while replayed < u64::from(found.message_count()) {
+        let got = channel
+            .basic_get(dead.as_str().into(), BasicGetOptions::default())
+            .await
+            .map_err(failed)?;
+        let Some(message) = got else {
+            break;
+        };
+        let mandatory = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
+        let properties = message.properties.clone().with_headers(Default::default());
+        let confirm = channel
+            .basic_publish(
+                "".into(),
+                queue.as_str().into(),
+                mandatory,
+                &message.data,
+                properties,
+            )
+            .await
+            .map_err(failed)?;
+        if confirm.await.map_err(failed)? != Confirmation::Ack(None) {
+            return Err(BusError::Queue {
+                target: link.target(),
+                queue,
+                reason: "it did not take an event back".to_owned(),
+            });
+        }
+        message
+            .acker
+            .ack(BasicAckOptions::default())
+            .await
+            .map_err(failed)?;
+        replayed += 1;
+    }
+    close(&connection).await;
+    Ok(replayed)
+}
+
+async fn open(link: &Link, role: Role) -> Result<(Connection, Channel), BusError> {
+    let connection = link.connect("dead letters").await?;
+    let channel = connection
+        .create_channel()
+        .await
+        .map_err(|error| link.explain(&error))?;
+    link.declare(&channel, role).await?;
+    Ok((connection, channel))
+}

@@ -1,0 +1,264 @@
+//! The chassis' own sections of the configuration. What each key means stands in `config/default.toml`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::de::{Error as _, Unexpected};
+use serde::{Deserialize, Deserializer};
+
+use super::dump::without_password;
+use super::service_address::{ServiceAddress, ServiceAddresses};
+use super::values::{DAY_MS, milliseconds, not_empty, ratio, whole};
+use crate::{Role, Secret};
+
+/// `[server]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    #[serde(deserialize_with = "not_empty")]
+    pub data_dir: PathBuf,
+    #[serde(deserialize_with = "address")]
+    pub listen: SocketAddr,
+    #[serde(deserialize_with = "address")]
+    pub internal_listen: SocketAddr,
+    /// Without a trailing slash; `None` when it is derived from the public listener.
+    #[serde(deserialize_with = "optional_origin")]
+    pub public_url: Option<String>,
+    #[serde(rename = "drain_ms", deserialize_with = "milliseconds::<_, 0, DAY_MS>")]
+    pub drain: Duration,
+    #[serde(
+        rename = "shutdown_timeout_ms",
+        deserialize_with = "milliseconds::<_, 0, DAY_MS>"
+    )]
+    pub shutdown_timeout: Duration,
+}
+
+/// `[cluster]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterConfig {
+    /// Empty: made on the first start and kept in the data folder.
+    pub secret: Secret<String>,
+    pub services: ClusterServices,
+}
+
+/// `[cluster.services]`: where the roles are that are not in this process.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub struct ClusterServices(
+    #[serde(deserialize_with = "addresses_by_role")] BTreeMap<Role, ServiceAddresses>,
+);
+
+impl ClusterServices {
+    /// The internal addresses of the role; empty when none is named.
+    #[must_use]
+    pub fn addresses(&self, role: Role) -> &[ServiceAddress] {
+        self.0.get(&role).map_or(&[], |addresses| &addresses.0)
+    }
+}
+
+/// `[blobs]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlobsConfig {
+    /// With placeholders; `Config::blobs_dir` fills them in.
+    #[serde(deserialize_with = "not_empty")]
+    pub dir: String,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    pub format: LogFormat,
+    #[serde(deserialize_with = "log_filter")]
+    pub filter: tracing_subscriber::filter::Targets,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON otherwise.
+    Auto,
+    Json,
+    Pretty,
+}
+
+/// `[telemetry]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetryConfig {
+    #[serde(deserialize_with = "ratio")]
+    pub sample_ratio: f64,
+    #[serde(deserialize_with = "whole::<_, _, 1, 10_000_000>")]
+    pub spans_waiting_max: u32,
+    #[serde(deserialize_with = "whole::<_, _, 1, 100_000>")]
+    pub export_batch_spans_max: u32,
+    #[serde(
+        rename = "export_interval_ms",
+        deserialize_with = "milliseconds::<_, 0, 3_600_000>"
+    )]
+    pub export_interval: Duration,
+    #[serde(
+        rename = "export_timeout_ms",
+        deserialize_with = "milliseconds::<_, 10, 3_600_000>"
+    )]
+    pub export_timeout: Duration,
+}
+
+/// `[rpc]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RpcConfig {
+    #[serde(
+        rename = "timeout_ms",
+        deserialize_with = "milliseconds::<_, 10, 3_600_000>"
+    )]
+    pub timeout: Duration,
+    #[serde(
+        rename = "connect_timeout_ms",
+        deserialize_with = "milliseconds::<_, 10, 3_600_000>"
+    )]
+    pub connect_timeout: Duration,
+    #[serde(deserialize_with = "whole::<_, _, 0, 100>")]
+    pub retries_max: u32,
+    #[serde(deserialize_with = "whole::<_, _, 0, 100>")]
+    pub retry_budget_percent: u32,
+    #[serde(deserialize_with = "whole::<_, _, 0, 1_000_000>")]
+    pub retry_budget_min_per_s: u32,
+    #[serde(
+        rename = "discovery_interval_ms",
+        deserialize_with = "milliseconds::<_, 100, 3_600_000>"
+    )]
+    pub discovery_interval: Duration,
+    #[serde(deserialize_with = "whole::<_, _, 1, 1_000_000>")]
+    pub ejection_failures: u32,
+    #[serde(
+        rename = "ejection_ms",
+        deserialize_with = "milliseconds::<_, 10, 3_600_000>"
+    )]
+    pub ejection: Duration,
+    #[serde(deserialize_with = "whole::<_, _, 0, 100>")]
+    pub breaker_failure_percent: u32,
+    #[serde(deserialize_with = "whole::<_, _, 1, 1_000_000>")]
+    pub breaker_calls_min: u32,
+    #[serde(
+        rename = "breaker_open_ms",
+        deserialize_with = "milliseconds::<_, 10, 3_600_000>"
+    )]
+    pub breaker_open: Duration,
+    #[serde(deserialize_with = "whole::<_, _, 1024, 1_073_741_824>")]
+    pub message_bytes_max: usize,
+    #[serde(deserialize_with = "whole::<_, _, 1, 1_000_000>")]
+    pub concurrency_max: u32,
+}
+
+/// `[fault]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultConfig {
+    #[serde(deserialize_with = "delays_by_role")]
+    delay_ms: BTreeMap<Role, Duration>,
+}
+
+#[derive(Deserialize)]
+struct Delay(#[serde(deserialize_with = "milliseconds::<_, 0, 600_000>")] Duration);
+
+impl FaultConfig {
+    /// How long each call to the role is held back; `None` when not at all.
+    #[must_use]
+    pub fn delay(&self, role: Role) -> Option<Duration> {
+        self.delay_ms
+            .get(&role)
+            .copied()
+            .filter(|delay| !delay.is_zero())
+    }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        D::Error::invalid_value(
+            Unexpected::Str(&text),
+            &"an IP address with a port, such as 127.0.0.1:8080 or [::]:8080",
+        )
+    })
+}
+
+fn optional_origin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    parsed_origin(&text).map(Some).ok_or_else(|| {
+        D::Error::invalid_value(
+            Unexpected::Str(&without_password(&text)),
+            &"an address such as https://media.example.org, without a path",
+        )
+    })
+}
+
+fn addresses_by_role<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<Role, ServiceAddresses>, D::Error> {
+    by_role(deserializer, |addresses: ServiceAddresses| addresses)
+}
+
+fn delays_by_role<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<Role, Duration>, D::Error> {
+    by_role(deserializer, |Delay(delay)| delay)
+}
+
+/// A table whose keys are roles. They are read as texts first: the place of an error cannot be told by a key that is an enum.
+fn by_role<'de, D: Deserializer<'de>, T: Deserialize<'de>, U>(
+    deserializer: D,
+    value: impl Fn(T) -> U,
+) -> Result<BTreeMap<Role, U>, D::Error> {
+    BTreeMap::<String, T>::deserialize(deserializer)?
+        .into_iter()
+        .map(|(name, it)| Ok((name.parse().map_err(D::Error::custom)?, value(it))))
+        .collect()
+}
+
+/// Scheme, host and port of `text`, without a trailing slash, if that is all it holds and it is of HTTP.
+pub(super) fn parsed_origin(text: &str) -> Option<String> {
+    let uri: http::Uri = text.parse().ok()?;
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    let is_bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
+    let host = uri.host().filter(|host| !host.is_empty())?;
+    let has_user = uri.authority()?.as_str().contains('@');
+    let has_port_or_none = uri.port_u16().is_some() || uri.authority()?.as_str().ends_with(host);
+    (is_http && is_bare && !has_user && has_port_or_none)
+        .then(|| text.trim_end_matches('/').to_owned())
+}
+
+/// For origins of web pages, as browsers send them: scheme, host and port, in small letters, without a slash at the end.
+///
+/// # Errors
+/// It is something else.
+pub fn origin<E: serde::de::Error>(text: &str) -> Result<String, E> {
+    parsed_origin(text)
+        .filter(|origin| origin == text && !text.chars().any(|it| it.is_ascii_uppercase()))
+        .ok_or_else(|| {
+            E::invalid_value(
+                Unexpected::Str(&without_password(text)),
+                &"an origin such as https://app.example.org, in small letters and without a path or a slash at the end",
+            )
+        })
+}
+
+fn log_filter<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<tracing_subscriber::filter::Targets, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        D::Error::invalid_value(
+            Unexpected::Str(&text),
+            &"levels such as \"info\" or \"info,amphi_playback=debug\"",
+        )
+    })
+}

@@ -1,0 +1,82 @@
+//! Addresses of roles in other processes.
+
+use std::fmt;
+
+use serde::de::Unexpected;
+use serde::{Deserialize, Deserializer};
+
+use super::dump::without_password;
+use super::sections::parsed_origin;
+
+const DNS_SCHEME: &str = "dns+http://";
+
+/// Where processes of a role are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceAddress {
+    /// One process, or a balancer before several: `http://host:port`, without a trailing slash.
+    Fixed(String),
+    /// One process at each address that the name has now: `dns+http://host:port`.
+    Dns { host: String, port: u16 },
+}
+
+/// Several, separated by commas.
+#[derive(Debug, Clone)]
+pub(super) struct ServiceAddresses(pub Vec<ServiceAddress>);
+
+impl ServiceAddress {
+    /// A base URL to connect to, whichever process is behind it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match self {
+            Self::Fixed(url) => url.clone(),
+            Self::Dns { host, port } => format!("http://{host}:{port}"),
+        }
+    }
+}
+
+impl fmt::Display for ServiceAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(url) => f.write_str(url),
+            Self::Dns { host, port } => write!(f, "{DNS_SCHEME}{host}:{port}"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ServiceAddresses {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .split(',')
+            .map(str::trim)
+            .filter(|address| !address.is_empty())
+            .map(parse)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+fn parse<E: serde::de::Error>(text: &str) -> Result<ServiceAddress, E> {
+    let shown = without_password(text);
+    let refusal = |expected| E::invalid_value(Unexpected::Str(&shown), expected);
+    if text.starts_with("https:") {
+        // It would never answer.
+        return Err(refusal(
+            &"http://: calls between services know no TLS; keep them on a private network",
+        ));
+    }
+    let Some(name) = text.strip_prefix(DNS_SCHEME) else {
+        return parsed_origin(text)
+            .filter(|origin| origin.starts_with("http://"))
+            .map(ServiceAddress::Fixed)
+            .ok_or_else(|| refusal(&"an address such as http://10.0.0.5:7000, without a path"));
+    };
+    parsed_name(name).ok_or_else(|| refusal(&"a name with a port, such as dns+http://catalog:7000"))
+}
+
+fn parsed_name(name: &str) -> Option<ServiceAddress> {
+    let uri: http::Uri = parsed_origin(&format!("http://{name}"))?.parse().ok()?;
+    Some(ServiceAddress::Dns {
+        host: uri.host()?.to_owned(),
+        port: uri.port_u16()?,
+    })
+}

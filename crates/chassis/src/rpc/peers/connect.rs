@@ -1,0 +1,58 @@
+//! Connections to a peer.
+
+use std::time::Duration;
+
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tonic::transport::{Channel, Endpoint};
+
+use crate::config::RpcConfig;
+
+/// A connection that has died silently is noticed within the sum of these two.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+const IDLE_CONNECTIONS_MAX: usize = 64;
+/// Enough for one segment of video in flight at 100 ms round trip.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+
+pub(in super::super) type HttpClient = Client<HttpConnector, axum::body::Body>;
+
+/// An address of a role that cannot be connected to by its form.
+#[derive(Debug, thiserror::Error)]
+#[error("`{url}` is not an address of a service")]
+pub struct BadAddress {
+    url: String,
+    #[source]
+    source: tonic::transport::Error,
+}
+
+pub(super) fn lazy_channel(base_url: &str, settings: &RpcConfig) -> Result<Channel, BadAddress> {
+    let endpoint = Endpoint::from_shared(base_url.to_owned()).map_err(|source| BadAddress {
+        url: base_url.to_owned(),
+        source,
+    })?;
+    Ok(endpoint
+        .connect_timeout(settings.connect_timeout)
+        // Without it, Nagle's algorithm and delayed acknowledgements make a small call take 40 ms.
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .connect_lazy())
+}
+
+/// HTTP/1.1 for the byte planes: one stream per connection has no flow control of its own to fight with.
+pub(super) fn http_client(settings: &RpcConfig) -> HttpClient {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(settings.connect_timeout));
+    connector.set_keepalive(Some(KEEPALIVE_INTERVAL));
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+        .build(connector)
+}

@@ -1,0 +1,22 @@
+//! The chassis as the services use it: real databases, files, sockets and processes of one's own.
+
+mod auth;
+mod blobs;
+mod blobs_partial;
+mod bus;
+mod database;
+mod database_connect;
+mod event_harness;
+mod events;
+mod http;
+mod job_harness;
+mod jobs;
+mod jobs_failures;
+mod lifecycle;
+mod listening;
+mod outbox;
+mod outbox_failures;
+mod peers;
+mod rpc;
+mod stand_ins;
+mod support;
