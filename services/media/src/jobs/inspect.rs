@@ -1,0 +1,123 @@
+//! Looks into a source that has arrived whole, and plans what to make of it.
+
+use amphi_chassis::blob::BlobError;
+use amphi_chassis::jobs::{self, Job, JobError, NewJob};
+use amphi_chassis::{Problem, telemetry};
+use amphi_contracts::events::AssetState;
+use amphi_contracts::{UploadId, VideoId};
+use amphi_media_kit::plan::plan;
+use amphi_media_kit::run::inspect;
+use sea_orm::ConnectionTrait;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Error;
+use crate::keys;
+use crate::media::Media;
+
+pub const KIND: &str = "media.inspect";
+const ATTEMPTS_MAX: u32 = 30;
+
+const LOST: &str = "The file was lost on the server. Upload it again.";
+const NOT_INSPECTED: &str =
+    "The server could not look into the file. Tell the operator, and upload it again.";
+
+/// Which source to look into.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Inspect {
+    video_id: VideoId,
+    upload_id: UploadId,
+}
+
+/// Queues the inspection with the transaction that completes the upload.
+pub async fn enqueue<C: ConnectionTrait>(
+    txn: &C,
+    video_id: VideoId,
+    upload_id: UploadId,
+) -> Result<(), Error> {
+    let payload = Inspect {
+        video_id,
+        upload_id,
+    };
+    let job = NewJob::new(KIND, payload)
+        .dedup(upload_id)
+        .max_attempts(ATTEMPTS_MAX);
+    jobs::enqueue(txn, job).await?;
+    Ok(())
+}
+
+/// Runs one inspection. Safe to repeat: everything before the plan is, and the plan is recorded once.
+pub async fn run(media: Media, job: Job<Inspect>) -> Result<(), JobError> {
+    let Inspect {
+        video_id,
+        upload_id,
+    } = job.payload;
+    let asset = media.store.asset(video_id).await.map_err(Problem::from)?;
+    let source_key = keys::source(video_id, upload_id);
+    let is_waiting = asset.is_some_and(|asset| {
+        asset.state == AssetState::Inspecting && asset.source_key.as_deref() == Some(&source_key)
+    });
+    if !is_waiting {
+        return Ok(());
+    }
+    match look(&media, video_id, &source_key).await {
+        Ok(()) => Ok(()),
+        Err(Failure::OfSource(reason)) => give_up(&media, video_id, &reason).await,
+        Err(Failure::OfServer(problem)) if job.attempt >= ATTEMPTS_MAX => {
+            give_up(&media, video_id, NOT_INSPECTED).await?;
+            Err(JobError::hopeless(problem))
+        }
+        Err(Failure::OfServer(problem)) => Err(problem.into()),
+    }
+}
+
+async fn give_up(media: &Media, video_id: VideoId, reason: &str) -> Result<(), JobError> {
+    media
+        .store
+        .fail_asset(video_id, reason)
+        .await
+        .map_err(Problem::from)?;
+    Ok(())
+}
+
+enum Failure {
+    /// With a sentence for the person who uploaded.
+    OfSource(String),
+    OfServer(Problem),
+}
+
+impl<E: Into<Problem>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::OfServer(error.into())
+    }
+}
+
+async fn look(media: &Media, video_id: VideoId, source_key: &str) -> Result<(), Failure> {
+    match media.blobs.partial(source_key)?.commit().await {
+        Ok(_) => {}
+        Err(BlobError::NotFound { .. }) => return Err(Failure::OfSource(LOST.to_owned())),
+        Err(error) => return Err(error.into()),
+    }
+    // What an earlier, failed source of the same video may have left would be taken for segments of this one.
+    media.blobs.delete_prefix(&keys::media(video_id)).await?;
+    media.blobs.delete_prefix(&keys::images(video_id)).await?;
+    let path = media.blobs.local_path(source_key)?.ok_or_else(|| {
+        Problem::unavailable("no_local_file", "Inspection needs a blob store of files.")
+    })?;
+    let tools = media.tools().await.map_err(Problem::internal)?;
+    let source = match inspect(tools, &path, &media.settings.limits).await {
+        Ok(source) => source,
+        Err(error) => {
+            return Err(match error.human_reason() {
+                Some(reason) => Failure::OfSource(reason),
+                None => Failure::OfServer(Problem::internal(error)),
+            });
+        }
+    };
+    let plan = plan(&source, &media.settings.encode);
+    let traceparent = telemetry::current_traceparent();
+    media
+        .store
+        .record_plan(video_id, &source, &plan, traceparent.as_deref())
+        .await?;
+    Ok(())
+}

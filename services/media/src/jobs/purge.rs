@@ -1,0 +1,105 @@
+//! Takes blobs away that no row names any more. Queued in the transaction that removes the rows, so a crash between the
+//! two leaves nothing behind.
+
+use amphi_chassis::Problem;
+use amphi_chassis::jobs::{self, Job, JobError, NewJob};
+use amphi_contracts::VideoId;
+use amphi_contracts::events::AssetState;
+use sea_orm::ConnectionTrait;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Error;
+use crate::domain::task::segment_number;
+use crate::keys;
+use crate::media::Media;
+
+pub const KIND: &str = "media.purge";
+const LIST_PAGE: usize = 1_000;
+
+/// What to take away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Purge {
+    /// Everything of a video that was deleted.
+    Video { video_id: VideoId },
+    /// What a failed attempt at a video left. A new upload for the same video may have begun since.
+    Failed {
+        video_id: VideoId,
+        source_key: Option<String>,
+    },
+    /// The source of a video that is ready, where sources are not kept.
+    Source { source_key: String },
+    /// Segments that cannot be reached, from the first of them.
+    Behind {
+        video_id: VideoId,
+        rendition: String,
+        first: u32,
+    },
+}
+
+/// Queues it with the caller's transaction.
+pub async fn enqueue<C: ConnectionTrait>(txn: &C, purge: &Purge) -> Result<(), Error> {
+    jobs::enqueue(txn, NewJob::new(KIND, purge)).await?;
+    Ok(())
+}
+
+pub async fn run(media: Media, job: Job<Purge>) -> Result<(), JobError> {
+    purge(&media, job.payload).await?;
+    Ok(())
+}
+
+async fn purge(media: &Media, purge: Purge) -> Result<(), Problem> {
+    match purge {
+        Purge::Video { video_id } => {
+            for prefix in keys::of_video(video_id) {
+                media.blobs.delete_prefix(&prefix).await?;
+            }
+        }
+        Purge::Failed {
+            video_id,
+            source_key,
+        } => {
+            if let Some(key) = source_key {
+                delete_source(media, &key).await?;
+            }
+            let asset = media.store.asset(video_id).await?;
+            if asset.is_none_or(|asset| asset.state == AssetState::Failed) {
+                media.blobs.delete_prefix(&keys::media(video_id)).await?;
+                media.blobs.delete_prefix(&keys::images(video_id)).await?;
+            }
+        }
+        Purge::Source { source_key } => delete_source(media, &source_key).await?,
+        Purge::Behind {
+            video_id,
+            rendition,
+            first,
+        } => {
+            let prefix = format!("{}/{rendition}", keys::media(video_id));
+            delete_segments_from(media, &prefix, first).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn delete_source(media: &Media, key: &str) -> Result<(), Problem> {
+    media.blobs.partial(key)?.delete().await?;
+    media.blobs.delete(key).await?;
+    Ok(())
+}
+
+async fn delete_segments_from(media: &Media, prefix: &str, first: u32) -> Result<(), Problem> {
+    let mut after = None;
+    loop {
+        let page = media.blobs.list(prefix, after.as_ref(), LIST_PAGE).await?;
+        for entry in &page {
+            let file = entry.key.as_str().rsplit('/').next().unwrap_or_default();
+            if segment_number(file).is_some_and(|number| number >= first) {
+                media.blobs.delete(entry.key.as_str()).await?;
+            }
+        }
+        match page.into_iter().next_back() {
+            Some(last) => after = Some(last.key),
+            None => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The playback database; nothing else in the crate names it.
+
+pub mod entity;
+mod keys;
+mod locks;
+mod resume;
+mod sessions;
+mod sweep;
+
+use amphi_chassis::db::Db;
+
+pub use keys::KeyRow;
+pub use sessions::SessionState;
+
+/// The tables of playback. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: Db,
+}
+
+impl Store {
+    #[must_use]
+    pub const fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    #[must_use]
+    pub const fn db(&self) -> &Db {
+        &self.db
+    }
+}
