@@ -1,0 +1,5 @@
+export type StreamFormat = 'dash' | 'hls';
+
+export function streamFormatOf(value: unknown): StreamFormat | undefined {
+  return value === 'dash' || value === 'hls' ? value : undefined;
+}
