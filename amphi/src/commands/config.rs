@@ -1,0 +1,28 @@
+//! `amphi config`
+
+use amphi_chassis::config::Config;
+
+use super::Exit;
+use crate::compose;
+
+/// `amphi config check`: every section, those of the services too.
+pub fn check(config: &Config) -> Exit {
+    let problems = compose::check_settings(config);
+    for problem in &problems {
+        eprintln!("{problem}");
+    }
+    for warning in config.warnings() {
+        eprintln!("warning: {warning}");
+    }
+    if !problems.is_empty() {
+        return Exit::FoundProblems;
+    }
+    println!("The configuration is valid.");
+    Exit::Done
+}
+
+/// `amphi config dump`
+pub fn dump(config: &Config, only_differing: bool) -> Exit {
+    print!("{}", config.dump(only_differing));
+    Exit::Done
+}

@@ -1,0 +1,89 @@
+//! The composition root: the one place that knows every service.
+
+use amphi_chassis::config::{Config, ConfigError};
+use amphi_chassis::db::Db;
+use amphi_chassis::service::{BuildFn, build_fn};
+use amphi_chassis::{Role, bus};
+use sea_orm::DbErr;
+use sea_orm_migration::MigratorTrait;
+
+/// How each role is built.
+#[must_use]
+pub fn builder(role: Role) -> BuildFn {
+    match role {
+        Role::Gateway => build_fn(|context| Box::pin(amphi_gateway::build(context))),
+        Role::Identity => build_fn(|context| Box::pin(amphi_identity::build(context))),
+        Role::Catalog => build_fn(|context| Box::pin(amphi_catalog::build(context))),
+        Role::Media => build_fn(|context| Box::pin(amphi_media::build(context))),
+        Role::Encoder => build_fn(|context| Box::pin(amphi_encoder::build(context))),
+        Role::Playback => build_fn(|context| Box::pin(amphi_playback::build(context))),
+        Role::Observatory => build_fn(|context| Box::pin(amphi_observatory::build(context))),
+    }
+}
+
+/// Reads every section that is not read with the configuration itself, as its owner will, and tells what does not make
+/// sense: by itself, or when every value does, together.
+pub fn check_settings(config: &Config) -> Vec<ConfigError> {
+    let bus = config.section::<bus::Settings>("bus").map(drop);
+    let roles = Role::ALL.into_iter().map(|role| {
+        let section = role.as_str();
+        match role {
+            Role::Gateway => config.section::<amphi_gateway::Settings>(section).map(drop),
+            Role::Identity => config
+                .section::<amphi_identity::Settings>(section)
+                .map(drop),
+            Role::Catalog => config.section::<amphi_catalog::Settings>(section).map(drop),
+            Role::Media => config.section::<amphi_media::Settings>(section).map(drop),
+            Role::Encoder => config.section::<amphi_encoder::Settings>(section).map(drop),
+            Role::Playback => config
+                .section::<amphi_playback::Settings>(section)
+                .map(drop),
+            Role::Observatory => config
+                .section::<amphi_observatory::Settings>(section)
+                .map(drop),
+        }
+    });
+    let values: Vec<ConfigError> = std::iter::once(bus)
+        .chain(roles)
+        .filter_map(Result::err)
+        .collect();
+    if !values.is_empty() {
+        return values;
+    }
+    Role::ALL
+        .into_iter()
+        .filter_map(|role| config.check_rules_of(role).err())
+        .collect()
+}
+
+/// The roles that keep a database.
+pub fn roles_with_database() -> impl Iterator<Item = Role> {
+    [Role::Identity, Role::Catalog, Role::Media, Role::Playback].into_iter()
+}
+
+/// The roles that consume events.
+pub fn consumers() -> impl Iterator<Item = Role> {
+    [Role::Catalog, Role::Media, Role::Playback].into_iter()
+}
+
+#[must_use]
+pub fn has_database(role: Role) -> bool {
+    roles_with_database().any(|it| it == role)
+}
+
+/// Applies what is pending of a role's migrations, and tells their names.
+pub async fn migrate(role: Role, db: &Db) -> Result<Vec<String>, DbErr> {
+    match role {
+        Role::Identity => apply::<amphi_identity::Migrator>(db).await,
+        Role::Catalog => apply::<amphi_catalog::Migrator>(db).await,
+        Role::Media => apply::<amphi_media::Migrator>(db).await,
+        Role::Playback => apply::<amphi_playback::Migrator>(db).await,
+        Role::Gateway | Role::Encoder | Role::Observatory => Ok(Vec::new()),
+    }
+}
+
+async fn apply<M: MigratorTrait>(db: &Db) -> Result<Vec<String>, DbErr> {
+    let pending = db.pending_migrations::<M>().await?;
+    db.migrate::<M>().await?;
+    Ok(pending)
+}
