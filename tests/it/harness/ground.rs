@@ -1,0 +1,80 @@
+//! What a platform stands on: how it is spread over processes, and the engines under it.
+
+use amphi_chassis::testing::{Engine, TestBroker, TestDatabases};
+
+/// Every role in one process, or each in its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topology {
+    OneProcess,
+    RolesApart,
+}
+
+/// A combination that the suite is run on.
+#[derive(Debug, Clone, Copy)]
+pub struct Ground {
+    pub topology: Topology,
+    engine: Engine,
+    has_rabbitmq: bool,
+}
+
+impl Ground {
+    /// On the embedded defaults.
+    pub const fn one_process() -> Self {
+        Self {
+            topology: Topology::OneProcess,
+            engine: Engine::Sqlite,
+            has_rabbitmq: false,
+        }
+    }
+
+    /// On the embedded defaults, one folder for all.
+    pub const fn roles_apart() -> Self {
+        Self {
+            topology: Topology::RolesApart,
+            ..Self::one_process()
+        }
+    }
+
+    pub const fn on(self, engine: Engine) -> Self {
+        Self { engine, ..self }
+    }
+
+    pub const fn with_rabbitmq(self) -> Self {
+        Self {
+            has_rabbitmq: true,
+            ..self
+        }
+    }
+}
+
+/// What one platform holds of the servers under it; gone when it is dropped.
+pub struct Held {
+    databases: Option<TestDatabases>,
+    queues: Option<TestBroker>,
+}
+
+impl Held {
+    pub fn of(ground: Ground) -> Self {
+        // SQLite lives in the data folder, as it does for everybody.
+        let has_server = ground.engine != Engine::Sqlite;
+        Self {
+            databases: has_server.then(|| TestDatabases::create(ground.engine)),
+            queues: ground.has_rabbitmq.then(TestBroker::rabbitmq),
+        }
+    }
+
+    /// The environment that leads a process there.
+    pub fn settings(&self) -> Vec<(String, String)> {
+        let mut settings = Vec::new();
+        let mut set = |key: &str, value: &str| settings.push((key.to_owned(), value.to_owned()));
+        if let Some(databases) = &self.databases {
+            set("AMPHI_DATABASE__URL", &databases.url());
+        }
+        if let Some(queues) = &self.queues {
+            set("AMPHI_BUS__KIND", "rabbitmq");
+            set("AMPHI_BUS__URL", &queues.url());
+            set("AMPHI_BUS__PREFIX", queues.prefix());
+        }
+        settings
+    }
+}

@@ -1,0 +1,186 @@
+//! The platform in one process or in many, on what it can stand on.
+
+use std::path::Path;
+
+use amphi_chassis::testing::free_address;
+use tempfile::TempDir;
+
+use super::ground::{Ground, Held, Topology};
+use super::{Actor, Node};
+
+const ROLES: [&str; 7] = [
+    "identity",
+    "catalog",
+    "media",
+    "playback",
+    "observatory",
+    "encoder",
+    "gateway",
+];
+
+pub struct Platform {
+    nodes: Vec<Node>,
+    http: String,
+    pub internal: String,
+    // Dropped after the nodes.
+    held: Held,
+    pub data: TempDir,
+}
+
+impl Platform {
+    pub fn start(ground: Ground) -> Self {
+        Self::start_with(ground, &[])
+    }
+
+    /// Starts with further settings, as `AMPHI_…` variables without the prefix.
+    pub fn start_with(ground: Ground, settings: &[(&str, &str)]) -> Self {
+        let data = tempfile::Builder::new()
+            .prefix("amphi-test-")
+            .tempdir()
+            .unwrap();
+        let held = Held::of(ground);
+        let mut env = held.settings();
+        env.extend(
+            settings
+                .iter()
+                .map(|(key, value)| (format!("AMPHI_{key}"), (*value).to_owned())),
+        );
+        let nodes = match ground.topology {
+            Topology::OneProcess => vec![one_process(data.path(), &env)],
+            Topology::RolesApart => roles_apart(data.path(), &env),
+        };
+        let http = nodes.iter().find_map(|node| node.http.clone()).unwrap();
+        let internal = nodes[0].internal.clone();
+        Self {
+            nodes,
+            http,
+            internal,
+            held,
+            data,
+        }
+    }
+
+    /// One process on embedded defaults: what most tests want.
+    pub fn simple() -> Self {
+        Self::start(Ground::one_process())
+    }
+
+    pub fn url(&self) -> &str {
+        &self.http
+    }
+
+    pub fn anonymous(&self) -> Actor {
+        Actor::anonymous(&self.http)
+    }
+
+    /// A newly registered account, which may upload.
+    pub async fn creator(&self) -> Actor {
+        self.anonymous().register().await
+    }
+
+    /// An administrator, made on the command line as an operator would.
+    pub async fn admin(&self) -> Actor {
+        let email = format!("admin-{}@example.org", uuid::Uuid::now_v7());
+        let password = "correct horse battery";
+        let file = self.data.path().join("admin-password");
+        std::fs::write(&file, password).unwrap();
+        let mut command = super::amphi();
+        command.envs(self.held.settings());
+        let output = command
+            .args(["admin", "create-user", "--role", "admin", "--email", &email])
+            .args(["--data", self.data.path().to_str().unwrap()])
+            .args(["--password-file", file.to_str().unwrap()])
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        self.anonymous().login(&email, password).await
+    }
+
+    /// Every blob and partial upload on disk, relative to the blob folder.
+    pub fn blobs(&self) -> Vec<String> {
+        let root = self.data.path().join("blobs");
+        let mut found = Vec::new();
+        walk(&root, &root, &mut found);
+        found.sort();
+        found
+    }
+
+    /// Ends all processes at once, and starts them again over the same data.
+    pub fn kill_and_restart(&mut self, settings: &[(String, String)]) {
+        for node in self.nodes.drain(..) {
+            node.kill();
+        }
+        let node = one_process(self.data.path(), settings);
+        self.http = node.http.clone().unwrap();
+        self.internal = node.internal.clone();
+        self.nodes = vec![node];
+    }
+
+    pub fn logs(&self) -> String {
+        self.nodes.iter().map(Node::log).collect()
+    }
+}
+
+fn walk(root: &Path, folder: &Path, found: &mut Vec<String>) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            walk(root, &path, found);
+        } else {
+            found.push(path.strip_prefix(root).unwrap().display().to_string());
+        }
+    }
+}
+
+fn one_process(data: &Path, env: &[(String, String)]) -> Node {
+    let args = [
+        "--listen",
+        "127.0.0.1:0",
+        "--internal-listen",
+        "127.0.0.1:0",
+    ];
+    Node::serve(data, &args, env)
+}
+
+/// Each role in its own process. Each is told where the others are, so the ports are chosen beforehand.
+fn roles_apart(data: &Path, env: &[(String, String)]) -> Vec<Node> {
+    let addresses: Vec<String> = ROLES.iter().map(|_| free_address().to_string()).collect();
+    let mut env = env.to_vec();
+    for (role, address) in ROLES.iter().zip(&addresses) {
+        // Nobody calls the gateway.
+        if *role == "gateway" {
+            continue;
+        }
+        let key = format!("AMPHI_CLUSTER__SERVICES__{}", role.to_uppercase());
+        env.push((key, format!("http://{address}")));
+    }
+    let starting: Vec<_> = ROLES
+        .iter()
+        .zip(&addresses)
+        .map(|(role, internal)| {
+            let (data, env, internal) = (data.to_owned(), env.clone(), internal.clone());
+            std::thread::spawn(move || {
+                let args = [
+                    "--roles",
+                    role,
+                    "--listen",
+                    "127.0.0.1:0",
+                    "--internal-listen",
+                    &internal,
+                ];
+                Node::serve(&data, &args, &env)
+            })
+        })
+        .collect();
+    starting
+        .into_iter()
+        .map(|thread| thread.join().unwrap())
+        .collect()
+}

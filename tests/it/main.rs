@@ -1,0 +1,14 @@
+//! Whole-platform tests: the real binary, real databases, real ffmpeg, over the public interface alone.
+
+#![allow(clippy::unwrap_used, missing_debug_implementations)]
+
+mod cli;
+mod contracts;
+mod crashes;
+mod dead_letters;
+mod harness;
+mod hostile;
+mod settings;
+mod sources;
+mod suite;
+mod uploading;

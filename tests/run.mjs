@@ -1,0 +1,192 @@
+// Runs every test and check of the repository and ends with one line: `N passed, N failed, N skipped`.
+//
+//   node tests/run.mjs                 everything
+//   node tests/run.mjs --only checks   formatting, lints, types, licences
+//   node tests/run.mjs --only rust     Rust tests (likewise: web, browser)
+
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const web = join(root, "web");
+const reports = join(root, "target", "test-reports");
+const totals = { passed: 0, failed: 0, skipped: 0 };
+const failures = [];
+const amphi = join(root, "target", "debug", "amphi");
+const complaintLines = 40;
+
+const wanted = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1] : "all";
+const wants = (group) => wanted === "all" || wanted === group;
+
+// Far beyond what any step takes, so that one which hangs ends as a failure that shows where.
+const minutesAtMost = 35;
+// What a child left running may still print after its end.
+const drainMs = 2000;
+const running = new Set();
+
+/** Ends a child with all that it started. */
+function endGroup(child, signal = "SIGKILL") {
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // It has ended already.
+  }
+}
+
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, () => {
+    for (const child of running) endGroup(child);
+    process.exit(1);
+  });
+}
+
+function run(command, args, { cwd = root, env = {}, quiet = false } = {}) {
+  return new Promise((resolve) => {
+    // A group of its own, so that nothing it starts outlives it.
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
+    running.add(child);
+    let output = "";
+    const take = (chunk) => {
+      output += chunk;
+      if (!quiet) process.stderr.write(chunk);
+    };
+    child.stdout.on("data", take);
+    child.stderr.on("data", take);
+    const finish = (code, note = "") => {
+      clearTimeout(limit);
+      running.delete(child);
+      if (child.pid) endGroup(child);
+      resolve({ code: code ?? 1, output: output + note });
+    };
+    const limit = setTimeout(
+      () => finish(124, `\nerror: ${command} ${args.join(" ")} was ended after ${minutesAtMost} minutes`),
+      minutesAtMost * 60_000,
+    );
+    child.on("error", (error) => finish(127, `\n${command}: ${error.message}`));
+    child.on("close", (code) => finish(code));
+    // A child of the child may hold the pipes open for ever.
+    child.on("exit", (code) => setTimeout(() => finish(code), drainMs));
+  });
+}
+
+/** What a reader of a long log wants at its end: the lines that say what failed, else the last ones. */
+function complaint(output) {
+  const lines = output
+    .replaceAll(/\x1b\[[0-9;]*m/g, "")
+    .split("\n")
+    .filter((line) => line.trim() !== "");
+  const telling = lines.filter((line) =>
+    /^error|^\s*-->|panicked at|^test .* FAILED|^\s*(FAIL|×)\s|AssertionError|No space left|signal:/.test(line),
+  );
+  return (telling.length > 0 ? telling : lines).slice(-complaintLines);
+}
+
+function count(name, { passed = 0, failed = 0, skipped = 0 }, output = "") {
+  totals.passed += passed;
+  totals.failed += failed;
+  totals.skipped += skipped;
+  if (failed > 0) failures.push([`${name}: ${failed} failed`, ...complaint(output).map((line) => `    ${line}`)]);
+}
+
+async function step(name, action) {
+  const started = Date.now();
+  process.stderr.write(`\n== ${name}\n`);
+  await action();
+  process.stderr.write(`== ${name}: ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
+}
+
+/** A check counts as one test: it passes or it fails. */
+async function check(name, command, args, options) {
+  await step(name, async () => {
+    const { code, output } = await run(command, args, { quiet: true, ...options });
+    if (code !== 0) process.stderr.write(output);
+    count(name, code === 0 ? { passed: 1 } : { failed: 1 }, output);
+  });
+}
+
+/** Sums libtest's closing lines; a run that failed without saying so (it did not compile) counts as one failure. */
+async function rustTests() {
+  const { code, output } = await run("cargo", ["test", "--locked", "--workspace", "--no-fail-fast"]);
+  const sum = { passed: 0, failed: 0, skipped: 0 };
+  const closing = /^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm;
+  for (const [, passed, failed, ignored] of output.matchAll(closing)) {
+    sum.passed += Number(passed);
+    sum.failed += Number(failed);
+    sum.skipped += Number(ignored);
+  }
+  if (code !== 0 && sum.failed === 0) sum.failed = 1;
+  if (code === 0 && sum.passed === 0) sum.failed = 1;
+  count("rust", sum, output);
+}
+
+async function vitest(name, args, env = {}) {
+  const report = join(reports, `${name}.json`);
+  rmSync(report, { force: true });
+  const { code, output } = await run(
+    "npx",
+    ["--no-install", "vitest", "run", ...args, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
+    { cwd: web, env },
+  );
+  if (!existsSync(report)) {
+    count(name, { failed: 1 }, output);
+    return;
+  }
+  const result = JSON.parse(readFileSync(report, "utf8"));
+  const failed = result.numFailedTests + (result.numFailedTests === 0 && code !== 0 ? 1 : 0);
+  count(name, { passed: result.numPassedTests, failed, skipped: result.numPendingTests + result.numTodoTests }, output);
+}
+
+async function buildWeb() {
+  await step("web: install and build", async () => {
+    for (const args of [["ci", "--no-audit", "--no-fund"], ["run", "build"]]) {
+      const { code, output } = await run("npm", args, { cwd: web, quiet: true });
+      if (code !== 0) {
+        process.stderr.write(output);
+        count("web build", { failed: 1 }, output);
+        return;
+      }
+    }
+    count("web build", { passed: 1 });
+  });
+}
+
+mkdirSync(reports, { recursive: true });
+
+// The gateway embeds the web app, so it is built first.
+await buildWeb();
+
+if (wants("rust") || wants("browser")) {
+  await step("rust: build", async () => {
+    const { code, output } = await run("cargo", ["build", "--locked", "--workspace", "--all-targets"]);
+    count("rust build", code === 0 ? { passed: 1 } : { failed: 1 }, output);
+  });
+}
+if (wants("checks")) {
+  await check("check: rust formatting", "cargo", ["fmt", "--all", "--check"]);
+  await check("check: clippy", "cargo", ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+  await check("check: licences and bans", "scripts/deny", []);
+  await check("check: web lint", "npm", ["run", "lint"], { cwd: web });
+  await check("check: web types", "npm", ["run", "typecheck"], { cwd: web });
+  await check("check: web types match the API", "scripts/schema-is-current", [], {
+    // Built once already with the tests; a build of this package alone has other features and would take minutes.
+    env: wanted === "all" ? { AMPHI_BIN: amphi } : {},
+  });
+}
+if (wants("rust")) await step("rust: tests", rustTests);
+if (wants("web")) await step("web: unit tests", () => vitest("web", []));
+if (wants("browser")) {
+  await step("browser tests", () =>
+    vitest("browser", ["--config", "vitest.e2e.config.ts"], { AMPHI_BIN: amphi }),
+  );
+}
+
+if (failures.length > 0) process.stderr.write(`\nFailed:\n${failures.flat().map((line) => `  ${line}`).join("\n")}\n`);
+process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`);
+process.exit(totals.failed === 0 ? 0 : 1);
