@@ -6,7 +6,7 @@
 
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -22,6 +22,9 @@ const wants = (group) => wanted === "all" || wanted === group;
 
 // Far beyond what any step takes, so that one which hangs ends as a failure that shows where.
 const minutesAtMost = 35;
+const programMinutesAtMost = 15;
+// The exit code of a step that was ended.
+const ended = 124;
 // What a child left running may still print after its end.
 const drainMs = 2000;
 const running = new Set();
@@ -42,7 +45,7 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   });
 }
 
-function run(command, args, { cwd = root, env = {}, quiet = false } = {}) {
+function run(command, args, { cwd = root, env = {}, quiet = false, minutes = minutesAtMost } = {}) {
   return new Promise((resolve) => {
     // A group of its own, so that nothing it starts outlives it.
     const child = spawn(command, args, {
@@ -66,8 +69,8 @@ function run(command, args, { cwd = root, env = {}, quiet = false } = {}) {
       resolve({ code: code ?? 1, output: output + note });
     };
     const limit = setTimeout(
-      () => finish(124, `\nerror: ${command} ${args.join(" ")} was ended after ${minutesAtMost} minutes`),
-      minutesAtMost * 60_000,
+      () => finish(ended, `\nerror: ${[command, ...args].join(" ")} was ended after ${minutes} minutes`),
+      minutes * 60_000,
     );
     child.on("error", (error) => finish(127, `\n${command}: ${error.message}`));
     child.on("close", (code) => finish(code));
@@ -111,9 +114,29 @@ async function check(name, command, args, options) {
   });
 }
 
-/** Sums libtest's closing lines; a run that failed without saying so (it did not compile) counts as one failure. */
-async function rustTests() {
-  const { code, output } = await run("cargo", ["test", "--locked", "--workspace", "--no-fail-fast"]);
+/** Every test program of the workspace, with the folder that cargo would run it in. */
+async function rustTestPrograms() {
+  const { code, output } = await run(
+    "cargo",
+    ["test", "--locked", "--workspace", "--no-run", "--message-format=json-render-diagnostics"],
+    { quiet: true },
+  );
+  if (code !== 0) return { output, programs: [] };
+  const programs = output
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line))
+    .filter((message) => message.reason === "compiler-artifact" && message.profile.test && message.executable)
+    .map((message) => ({
+      name: `${relative(root, dirname(message.manifest_path))} ${message.target.name}`,
+      executable: message.executable,
+      cwd: dirname(message.manifest_path),
+    }));
+  return { output, programs: programs.sort((a, b) => a.name.localeCompare(b.name)) };
+}
+
+/** Sums libtest's closing lines; a run that failed without saying so (it was ended) counts as one failure. */
+function sumOfLibtest(code, output) {
   const sum = { passed: 0, failed: 0, skipped: 0 };
   const closing = /^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm;
   for (const [, passed, failed, ignored] of output.matchAll(closing)) {
@@ -122,8 +145,36 @@ async function rustTests() {
     sum.skipped += Number(ignored);
   }
   if (code !== 0 && sum.failed === 0) sum.failed = 1;
-  if (code === 0 && sum.passed === 0) sum.failed = 1;
-  count("rust", sum, output);
+  return sum;
+}
+
+/** The tests that had been running for a while when their program was ended, for they are why. */
+function stuckTests(output) {
+  const ended = new Set([...output.matchAll(/^test (\S+) \.\.\. (?:ok|FAILED|ignored)/gm)].map(([, name]) => name));
+  const long = [...output.matchAll(/^test (\S+) has been running for over/gm)].map(([, name]) => name);
+  return [...new Set(long)].filter((name) => !ended.has(name));
+}
+
+/** One program after the other, as cargo does; one that hangs ends as a failure of its own, and the others still run. */
+async function rustTests() {
+  const { output, programs } = await rustTestPrograms();
+  if (programs.length === 0) {
+    process.stderr.write(output);
+    count("rust", { failed: 1 }, output);
+    return;
+  }
+  for (const { name, executable, cwd } of programs) {
+    await step(`rust: ${name}`, async () => {
+      const env = { CARGO_MANIFEST_DIR: cwd };
+      const { code, output } = await run(executable, [], { cwd, env, minutes: programMinutesAtMost });
+      const stuck = code === ended ? stuckTests(output).map((test) => `\nerror: ${test} did not end`) : [];
+      count(`rust: ${name}`, sumOfLibtest(code, output), output + stuck.join(""));
+    });
+  }
+  await step("rust: examples in the documentation", async () => {
+    const { code, output } = await run("cargo", ["test", "--locked", "--workspace", "--doc", "--no-fail-fast"]);
+    count("rust: examples in the documentation", sumOfLibtest(code, output), output);
+  });
 }
 
 async function vitest(name, args, env = {}) {
@@ -179,7 +230,7 @@ if (wants("checks")) {
     env: wanted === "all" ? { AMPHI_BIN: amphi } : {},
   });
 }
-if (wants("rust")) await step("rust: tests", rustTests);
+if (wants("rust")) await rustTests();
 if (wants("web")) await step("web: unit tests", () => vitest("web", []));
 if (wants("browser")) {
   await step("browser tests", () =>

@@ -116,6 +116,9 @@ impl Drop for TestDatabases {
     }
 }
 
+/// Of a database that somebody still uses.
+const DROP_TRIES: u32 = 10;
+
 // No parameter can be bound where a database is named; the names are made of our own prefix and a role's name.
 
 async fn drop_databases(engine: Engine, prefix: &str) -> Result<(), sqlx::Error> {
@@ -141,9 +144,14 @@ async fn drop_from_postgres(prefix: &str) -> Result<(), sqlx::Error> {
     connection.close().await
 }
 
+/// Whoever waits here holds up the runtime in which an open transaction of the test would end, and MySQL drops no table
+/// that a transaction has touched: its connections are ended first.
 async fn drop_from_mysql(prefix: &str) -> Result<(), sqlx::Error> {
     let options: MySqlConnectOptions = servers::mysql().parse()?;
     let mut connection = MySqlConnection::connect_with(&options).await?;
+    connection
+        .execute("SET SESSION lock_wait_timeout = 2")
+        .await?;
     let names: Vec<String> = sqlx::query_scalar(
         "SELECT CAST(schema_name AS CHAR) FROM information_schema.schemata WHERE LEFT(schema_name, CHAR_LENGTH(?)) = ?",
     )
@@ -152,8 +160,39 @@ async fn drop_from_mysql(prefix: &str) -> Result<(), sqlx::Error> {
     .fetch_all(&mut connection)
     .await?;
     for name in names {
-        let statement = AssertSqlSafe(format!("DROP DATABASE IF EXISTS `{name}`"));
-        connection.execute(statement).await?;
+        let mut tries = 1..=DROP_TRIES;
+        loop {
+            end_connections_of_mysql(&mut connection, &name).await?;
+            let statement = AssertSqlSafe(format!("DROP DATABASE IF EXISTS `{name}`"));
+            match connection.execute(statement).await {
+                // A process that is still running has connected anew.
+                Err(error) if is_lock_timeout(&error) && tries.next().is_some() => {}
+                dropped => break dropped.map(drop)?,
+            }
+        }
     }
     connection.close().await
+}
+
+async fn end_connections_of_mysql(
+    connection: &mut MySqlConnection,
+    database: &str,
+) -> Result<(), sqlx::Error> {
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT CAST(id AS CHAR) FROM information_schema.processlist WHERE db = ?",
+    )
+    .bind(database)
+    .fetch_all(&mut *connection)
+    .await?;
+    for id in ids {
+        // One that has ended by itself is as good.
+        let kill = AssertSqlSafe(format!("KILL {id}"));
+        connection.execute(kill).await.ok();
+    }
+    Ok(())
+}
+
+fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error();
+    error.is_some_and(|error| error.message().contains("Lock wait timeout"))
 }

@@ -11,7 +11,7 @@ use amphi_chassis::testing::{Engine, TestDatabases};
 use amphi_chassis::{Role, Secret};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::{AssertSqlSafe, Connection, Executor};
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use uuid::Uuid;
 
 use crate::support::{add_note, note_names, notes_of};
@@ -202,4 +202,29 @@ async fn a_statement_without_end_is_ended_by_the_server() {
     let error = db.read().execute_raw(sleep).await.unwrap_err().to_string();
     assert!(error.contains("statement timeout"), "{error}");
     assert!(started.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn databases_of_a_test_go_while_a_transaction_is_open_in_a_runtime_that_waits() {
+    for engine in [Engine::Postgres, Engine::MySql] {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let _entered = runtime.enter();
+        let databases = TestDatabases::create(engine);
+        let _open = runtime.block_on(async {
+            let db = notes_of(&databases, Role::Catalog).await;
+            let writing = db.read().begin().await.unwrap();
+            add_note(&writing, "never committed", 1).await.unwrap();
+            writing
+        });
+        let (gone, is_gone) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            drop(databases);
+            gone.send(()).ok();
+        });
+        let waited = is_gone.recv_timeout(Duration::from_secs(30));
+        assert!(waited.is_ok(), "the databases on {engine} never go");
+    }
 }
