@@ -22,7 +22,7 @@ const wants = (group) => wanted === "all" || wanted === group;
 
 // Far beyond what any step takes, so that one which hangs ends as a failure that shows where.
 const minutesAtMost = 35;
-const programMinutesAtMost = 15;
+const programMinutesAtMost = 20;
 // The exit code of a step that was ended.
 const ended = 124;
 // What a child left running may still print after its end.

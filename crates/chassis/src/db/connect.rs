@@ -90,7 +90,8 @@ pub(super) fn check_database_name(name: &str) -> Result<&str, ConnectError> {
 /// up may have left it waiting for an answer to what it never sent, or its server may be gone without a word. The pool pings
 /// by itself, but with no bound on the time (sqlx issue 4349), and the connection's place would be lost for good.
 ///
-/// What it does not cover: on Postgres, a connection whose server has fallen silent keeps its place all the same.
+/// What it does not cover: over TLS the pool closes the dropped connection by waiting for the server's farewell, again with
+/// no bound, so that one whose server has fallen silent keeps its place until TCP gives it up.
 pub(super) async fn settle<C: sqlx::Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
     match tokio::time::timeout(SETTLE_TIMEOUT, connection.ping()).await {
         Ok(pong) => pong.map(|()| true),

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use amphi_chassis::db::{ConnectError, Db, Settings};
-use amphi_chassis::testing::{Engine, TestDatabases};
+use amphi_chassis::testing::{Engine, Line, Proxy, TestDatabases, eventually};
 use amphi_chassis::{Role, Secret};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::{AssertSqlSafe, Connection, Executor};
@@ -226,5 +226,54 @@ fn databases_of_a_test_go_while_a_transaction_is_open_in_a_runtime_that_waits() 
         });
         let waited = is_gone.recv_timeout(Duration::from_secs(30));
         assert!(waited.is_ok(), "the databases on {engine} never go");
+    }
+}
+
+/// Connections of a pool: all of them, and those that wait for somebody.
+fn connections_of(db: &Db) -> (u32, usize) {
+    match db.engine() {
+        DbBackend::Postgres => {
+            let pool = db.read().get_postgres_connection_pool();
+            (pool.size(), pool.num_idle())
+        }
+        DbBackend::MySql => {
+            let pool = db.read().get_mysql_connection_pool();
+            (pool.size(), pool.num_idle())
+        }
+        _ => panic!("no server"),
+    }
+}
+
+#[tokio::test]
+async fn a_query_given_up_on_a_silent_server_gives_its_place_in_the_pool_back() {
+    for engine in [Engine::Postgres, Engine::MySql] {
+        let databases = TestDatabases::create(engine);
+        let url = databases.url();
+        let (before, server) = url.rsplit_once('@').unwrap();
+        let (server, path) = server.split_once('/').unwrap();
+        let line = Proxy::before(server.parse().unwrap()).await;
+        // Without TLS, whose farewell the pool waits for.
+        let plain = match engine {
+            Engine::Postgres => "?sslmode=disable",
+            _ => "?ssl-mode=disabled",
+        };
+        let settings = settings(format!("{before}@{}/{path}{plain}", line.address()));
+        let db = Db::connect(&settings, Role::Catalog, Path::new("/nowhere"));
+        let db = db.await.unwrap();
+        db.ping().await.unwrap();
+        eventually("the connection is back", async || {
+            (connections_of(&db) == (1, 1)).then_some(())
+        })
+        .await;
+        line.set(Line::Silent);
+        let given_up = tokio::time::timeout(Duration::from_millis(200), db.ping()).await;
+        assert!(given_up.is_err(), "{engine} answers over a silent line");
+        eventually("the connection is dropped", async || {
+            (connections_of(&db) == (0, 0)).then_some(())
+        })
+        .await;
+        line.set(Line::Open);
+        db.ping().await.unwrap();
+        db.close().await.unwrap();
     }
 }
