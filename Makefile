@@ -42,9 +42,10 @@ snapshots: ## Write the generated contracts anew (OpenAPI, web types, test snaps
 	INSTA_UPDATE=always cargo test --locked --workspace --quiet || true
 	git status --short
 
-bench: ## Measure start, memory, size and the cost of a call (see docs/benchmarks.md)
+bench: ## Measure start, memory, size, the cost of a call and recovery (see docs/benchmarks.md)
 	bench/footprint
 	bench/calls
+	bench/chaos
 
 clean: ## Remove what building made
 	rm -rf target web/dist web/node_modules

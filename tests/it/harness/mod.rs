@@ -8,7 +8,7 @@ mod node;
 mod platform;
 pub mod stream;
 
-pub use actor::Actor;
+pub use actor::{Actor, Answer};
 pub use errand::Errand;
 pub use ground::Ground;
 pub use node::{Node, amphi};

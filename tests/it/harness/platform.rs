@@ -120,6 +120,12 @@ impl Platform {
         self.nodes = vec![node];
     }
 
+    /// Stops all processes; tells whether each went in peace.
+    pub fn stop(&mut self) -> bool {
+        let stopped: Vec<bool> = self.nodes.drain(..).map(Node::stop).collect();
+        stopped.into_iter().all(|in_peace| in_peace)
+    }
+
     pub fn logs(&self) -> String {
         self.nodes.iter().map(Node::log).collect()
     }
