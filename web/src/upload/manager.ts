@@ -150,7 +150,9 @@ export class UploadManager {
     const running = this.#running.get(id);
     const videoId = this.#items.find((item) => item.id === id)?.videoId;
     if (running && videoId)
-      void followVideo(videoId, running.following.signal, (video) => this.noteVideo(id, video));
+      void followVideo(videoId, running.following.signal, {
+        onChange: (video) => this.noteVideo(id, video),
+      });
   }
 
   #fail(id: string, cause: unknown): void {

@@ -16,22 +16,28 @@ export function useLiveVideo(id: string): UseQueryResult<Video> {
   useEffect(() => {
     if (!unfinished) return;
     const stop = new AbortController();
-    void followVideo(id, stop.signal, (changed) =>
-      queryClient.setQueryData(videoQuery(id).queryKey, changed),
-    );
+    void followVideo(id, stop.signal, {
+      onChange: (changed) => queryClient.setQueryData(videoQuery(id).queryKey, changed),
+      onGone: () => queryClient.invalidateQueries({ queryKey: videoQuery(id).queryKey }),
+    });
     return () => stop.abort();
   }, [id, unfinished, queryClient]);
   return video;
 }
 
+/** Follows a video until it can change no more: it is ready, has failed, or is gone for this visitor. */
 export function followVideo(
   id: string,
   signal: AbortSignal,
-  onChange: (video: Video) => void,
+  { onChange, onGone }: { onChange: (video: Video) => void; onGone?: () => void },
 ): Promise<void> {
   return followEvents(`/api/v1/videos/${id}/events`, {
     signal,
     onEvent: ({ event, data }) => {
+      if (event === 'gone') {
+        onGone?.();
+        return 'stop';
+      }
       if (event !== 'video') return undefined;
       const video = JSON.parse(data) as Video;
       onChange(video);
