@@ -103,7 +103,9 @@ fn the_doctor_says_what_is_here() {
         .iter()
         .map(|it| it["name"].as_str().unwrap())
         .collect();
-    for wanted in ["ffmpeg", "codecs", "ports", "disk", "database", "clock"] {
+    for wanted in [
+        "ffmpeg", "codecs", "ports", "disk", "database", "bus", "clock",
+    ] {
         assert!(checks.contains(&wanted), "{checks:?}");
     }
 }

@@ -9,6 +9,7 @@ mod crashes;
 mod dead_letters;
 mod harness;
 mod hostile;
+mod misconfigured;
 mod settings;
 mod sources;
 mod suite;

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use amphi_chassis::Role;
+use amphi_chassis::bus;
 use amphi_chassis::config::Config;
 use amphi_chassis::db::{self, Db};
 use serde::Serialize;
@@ -72,6 +73,7 @@ pub async fn run(args: &Doctor, config: &Config) -> anyhow::Result<Exit> {
         ports(config),
         disk(config.data_dir()),
         database(config).await,
+        broker(config).await,
         clock(),
     ];
     checks.extend(settings(config));
@@ -272,6 +274,23 @@ async fn database(config: &Config) -> Check {
     }
     let roles: Vec<&str> = compose::roles_with_database().map(Role::as_str).collect();
     Check::good("database", format!("{kind}: {} answer", roles.join(", ")))
+}
+
+async fn broker(config: &Config) -> Check {
+    let settings: bus::Settings = match config.section("bus") {
+        Ok(settings) => settings,
+        Err(error) => return Check::bad("bus", error.to_string(), "see `amphi config dump`"),
+    };
+    match bus::open(&settings).await {
+        Ok(None) => Check::good("bus", "local: events go from process to process"),
+        Ok(Some(_)) => Check::good("bus", format!("{:?}: the broker answers", settings.kind)),
+        // The error itself says what to do.
+        Err(error) => Check::bad(
+            "bus",
+            error.to_string(),
+            "see `bus.url` in `amphi config dump`",
+        ),
+    }
 }
 
 fn clock() -> Check {

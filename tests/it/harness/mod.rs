@@ -11,7 +11,7 @@ pub mod stream;
 pub use actor::{Actor, Answer};
 pub use errand::Errand;
 pub use ground::Ground;
-pub use node::{Node, amphi};
+pub use node::{Node, amphi, bounded};
 pub use platform::Platform;
 
 use std::future::Future;
