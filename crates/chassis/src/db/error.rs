@@ -59,6 +59,13 @@ pub enum ConnectError {
         reason: String,
         command: String,
     },
+    #[error(
+        "the clock of this machine is {seconds} s {direction} the database server's. Have both kept by NTP (`timedatectl set-ntp true`)"
+    )]
+    Clock {
+        seconds: u64,
+        direction: &'static str,
+    },
     #[error("the database at {target} cannot be used: {source}")]
     Database { target: String, source: DbErr },
 }

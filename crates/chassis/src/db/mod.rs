@@ -4,6 +4,7 @@
 //! SQLite, `uuid` in Postgres, `BINARY(16)` in MySQL; all three order them by their bytes), JSON is text, and whatever is
 //! indexed is `VARCHAR(n)`. MySQL's `TEXT` ends at 65,535 bytes, so texts are bounded below that.
 
+mod clock;
 mod connect;
 mod error;
 mod migrations;
@@ -83,13 +84,15 @@ impl fmt::Debug for Db {
 }
 
 impl Db {
-    /// Opens the database of `role`, creating it if it is missing. Applies no migrations.
+    /// Opens the database of `role`, creating it if it is missing. Applies no migrations. Refuses a server whose clock is far
+    /// from this machine's.
     pub async fn connect(
         settings: &Settings,
         role: Role,
         data_dir: &Path,
     ) -> Result<Self, ConnectError> {
         let opened = connect::open(settings, role, data_dir).await?;
+        clock::check(&opened.reader).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 role,
