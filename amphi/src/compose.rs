@@ -18,6 +18,7 @@ pub fn builder(role: Role) -> BuildFn {
         Role::Encoder => build_fn(|context| Box::pin(amphi_encoder::build(context))),
         Role::Playback => build_fn(|context| Box::pin(amphi_playback::build(context))),
         Role::Observatory => build_fn(|context| Box::pin(amphi_observatory::build(context))),
+        Role::Registry => build_fn(|context| Box::pin(amphi_registry::build(context))),
     }
 }
 
@@ -40,6 +41,9 @@ pub fn check_settings(config: &Config) -> Vec<ConfigError> {
                 .map(drop),
             Role::Observatory => config
                 .section::<amphi_observatory::Settings>(section)
+                .map(drop),
+            Role::Registry => config
+                .section::<amphi_registry::Settings>(section)
                 .map(drop),
         }
     });
@@ -78,7 +82,7 @@ pub async fn migrate(role: Role, db: &Db) -> Result<Vec<String>, DbErr> {
         Role::Catalog => apply::<amphi_catalog::Migrator>(db).await,
         Role::Media => apply::<amphi_media::Migrator>(db).await,
         Role::Playback => apply::<amphi_playback::Migrator>(db).await,
-        Role::Gateway | Role::Encoder | Role::Observatory => Ok(Vec::new()),
+        Role::Gateway | Role::Encoder | Role::Observatory | Role::Registry => Ok(Vec::new()),
     }
 }
 

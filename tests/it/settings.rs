@@ -48,8 +48,8 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ),
     (
         "cluster.services.observatory",
-        "http://a:b",
-        "http://10.0.0.5:7000",
+        "eureka+http://a:1",
+        "eureka+http://registry:7000/eureka",
     ),
     ("database.url", "oracle://h/{service}", "postgres://"),
     ("database.max_connections", "0", "from 1 to"),
@@ -73,6 +73,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("rpc.retry_budget_percent", "101", "from 0 to 100"),
     ("rpc.retry_budget_min_per_s", "-1", "from 0 to"),
     ("rpc.discovery_interval_ms", "0", "from 100 to"),
+    ("rpc.lease_s", "1", "from 3 to 3600"),
     ("rpc.ejection_failures", "0", "from 1 to"),
     ("rpc.ejection_ms", "0", "from 10 to"),
     ("rpc.breaker_failure_percent", "101", "from 0 to 100"),
@@ -87,6 +88,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("fault.delay_ms.encoder", "-1", "from 0 to"),
     ("fault.delay_ms.playback", "-1", "from 0 to"),
     ("fault.delay_ms.observatory", "-1", "from 0 to"),
+    ("fault.delay_ms.registry", "-1", "from 0 to"),
     ("identity.default_role", "king", "expected one of"),
     ("identity.access_token_lifetime_s", "3601", "from 1 to 3600"),
     ("identity.refresh_token_lifetime_s", "0", "from 1 to"),
@@ -201,6 +203,17 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("observatory.bytes_max", "0", "from 1024 to"),
     ("observatory.spans_per_trace_max", "0", "from 1 to"),
     ("observatory.request_bytes_max", "0", "from 1 to"),
+    ("registry.password", "short", "not of the expected form"),
+    (
+        "registry.peers",
+        "http://a:1/eureka,http://b:1",
+        "http://registry:7000/eureka",
+    ),
+    ("registry.instances_max", "0", "from 1 to"),
+    ("registry.body_bytes_max", "0", "from 1024 to"),
+    ("registry.eviction_interval_ms", "0", "from 10 to"),
+    ("registry.preservation_percent", "101", "from 0 to 100"),
+    ("registry.preservation_instances_min", "-1", "from 0 to"),
 ];
 
 /// Settings that are each fine, and together are not; and words of the reason.
@@ -300,7 +313,10 @@ fn a_value_that_cannot_work_is_refused_with_key_value_origin_and_cure() {
         // Which one of a list is wrong is said as well.
         let is_named = complaint.contains(&format!("`{key}")) && complaint.contains(&variable(key));
         assert!(is_named && complaint.contains(cure), "{key}: {complaint}");
-        let may_be_shown = !matches!(*key, "cluster.secret" | "database.url" | "bus.url");
+        let may_be_shown = !matches!(
+            *key,
+            "cluster.secret" | "database.url" | "bus.url" | "registry.password"
+        );
         let part = value.rsplit(',').next().unwrap();
         assert!(
             !may_be_shown || complaint.contains(part),

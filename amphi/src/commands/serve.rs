@@ -64,6 +64,7 @@ pub async fn run(args: &Serve, config: Config) -> anyhow::Result<Exit> {
 /// Workers start in this order and stop in reverse: who is called before who calls.
 fn start_order(roles: &BTreeSet<Role>) -> impl Iterator<Item = Role> {
     [
+        Role::Registry,
         Role::Observatory,
         Role::Identity,
         Role::Catalog,

@@ -23,10 +23,12 @@ pub enum Role {
     Playback,
     /// Traces, the service map and the waterfall of a click
     Observatory,
+    /// Leases of service instances, in Eureka's protocol; others may join
+    Registry,
 }
 
 impl Role {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Gateway,
         Self::Identity,
         Self::Catalog,
@@ -34,6 +36,7 @@ impl Role {
         Self::Encoder,
         Self::Playback,
         Self::Observatory,
+        Self::Registry,
     ];
 
     /// The name used on the command line, in configuration, in spans and in events.
@@ -47,6 +50,7 @@ impl Role {
             Self::Encoder => "encoder",
             Self::Playback => "playback",
             Self::Observatory => "observatory",
+            Self::Registry => "registry",
         }
     }
 
@@ -61,6 +65,7 @@ impl Role {
             Self::Encoder => "turns sources into segments with ffmpeg; any number of them",
             Self::Playback => "playback sessions, manifests and segments",
             Self::Observatory => "traces, the service map and the waterfall of a click",
+            Self::Registry => "leases of service instances, in Eureka's protocol; others may join",
         }
     }
 }
@@ -74,7 +79,7 @@ impl fmt::Display for Role {
 /// A name that is no role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not a role; the roles are gateway, identity, catalog, media, encoder, playback, observatory"
+    "`{0}` is not a role; the roles are gateway, identity, catalog, media, encoder, playback, observatory, registry"
 )]
 pub struct UnknownRole(String);
 

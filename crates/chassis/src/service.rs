@@ -100,6 +100,8 @@ pub struct Context {
     pub instance: InstanceId,
     /// Cancelled when the process begins to stop: live updates end, new long work is not begun.
     pub shutdown: CancellationToken,
+    /// Cancelled before that: the process still serves, but wants to be found no more.
+    pub(crate) leaving: CancellationToken,
     pub(crate) databases: Databases,
 }
 
@@ -141,6 +143,12 @@ impl Context {
         }
         self.databases.add(db.clone());
         Ok(db)
+    }
+
+    /// By which this service shows another process of the installation who it is.
+    #[must_use]
+    pub fn service_token(&self) -> Arc<str> {
+        self.clients.service_token(self.role)
     }
 
     /// The section of the configuration named after the role.
@@ -235,6 +243,8 @@ pub struct Service {
     pub(crate) grpc: GrpcServices,
     /// The byte plane, on the internal port and reached by the gateway.
     pub http: axum::Router,
+    /// Routes of the internal port for a foreign protocol.
+    pub(crate) foreign: axum::Router,
     /// The routes of the public port; the gateway's alone.
     pub public: Option<axum::Router>,
     pub workers: Vec<Worker>,
@@ -259,6 +269,7 @@ impl Service {
             role,
             grpc: GrpcServices::default(),
             http: axum::Router::new(),
+            foreign: axum::Router::new(),
             public: None,
             workers: Vec::new(),
             consumer: None,
@@ -289,6 +300,14 @@ impl Service {
     #[must_use]
     pub fn http(mut self, router: axum::Router) -> Self {
         self.http = self.http.merge(router);
+        self
+    }
+
+    /// Routes of the internal port for clients that are not ours and speak a protocol of their own, with its own way to say who
+    /// calls: the routes see to that. The chassis puts metrics, the panic guard and the fault delay around them.
+    #[must_use]
+    pub fn foreign(mut self, router: axum::Router) -> Self {
+        self.foreign = self.foreign.merge(router);
         self
     }
 

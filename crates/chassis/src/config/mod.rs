@@ -9,6 +9,7 @@
 mod dump;
 mod error;
 mod layers;
+mod registry_address;
 mod rules;
 mod sections;
 mod service_address;
@@ -22,6 +23,7 @@ use serde::de::DeserializeOwned;
 
 pub use dump::without_password;
 pub use error::{ConfigError, Origin};
+pub use registry_address::{RegistryAddress, registry_addresses};
 pub use sections::{
     BlobsConfig, ClusterConfig, ClusterServices, FaultConfig, LogConfig, LogFormat, RpcConfig,
     ServerConfig, TelemetryConfig, origin,

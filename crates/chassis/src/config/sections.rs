@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::dump::without_password;
 use super::service_address::{ServiceAddress, ServiceAddresses};
-use super::values::{DAY_MS, milliseconds, not_empty, ratio, whole};
+use super::values::{DAY_MS, milliseconds, not_empty, ratio, seconds, whole};
 use crate::{Role, Secret};
 
 /// `[server]`
@@ -134,6 +134,8 @@ pub struct RpcConfig {
         deserialize_with = "milliseconds::<_, 100, 3_600_000>"
     )]
     pub discovery_interval: Duration,
+    #[serde(rename = "lease_s", deserialize_with = "seconds::<_, 3, 3600>")]
+    pub lease: Duration,
     #[serde(deserialize_with = "whole::<_, _, 1, 1_000_000>")]
     pub ejection_failures: u32,
     #[serde(

@@ -6,9 +6,11 @@ use serde::de::Unexpected;
 use serde::{Deserialize, Deserializer};
 
 use super::dump::without_password;
+use super::registry_address::RegistryAddress;
 use super::sections::parsed_origin;
 
 const DNS_SCHEME: &str = "dns+http://";
+const EUREKA_SCHEME: &str = "eureka+";
 
 /// Where processes of a role are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub enum ServiceAddress {
     Fixed(String),
     /// One process at each address that the name has now: `dns+http://host:port`.
     Dns { host: String, port: u16 },
+    /// The processes that a registry knows: `eureka+http://host:port/eureka`.
+    Registry(RegistryAddress),
 }
 
 /// Several, separated by commas.
@@ -24,12 +28,13 @@ pub enum ServiceAddress {
 pub(super) struct ServiceAddresses(pub Vec<ServiceAddress>);
 
 impl ServiceAddress {
-    /// A base URL to connect to, whichever process is behind it.
+    /// A base URL to connect to, whichever process is behind it; `None` when a registry is asked which there are.
     #[must_use]
-    pub fn url(&self) -> String {
+    pub fn url(&self) -> Option<String> {
         match self {
-            Self::Fixed(url) => url.clone(),
-            Self::Dns { host, port } => format!("http://{host}:{port}"),
+            Self::Fixed(url) => Some(url.clone()),
+            Self::Dns { host, port } => Some(format!("http://{host}:{port}")),
+            Self::Registry(_) => None,
         }
     }
 }
@@ -39,6 +44,7 @@ impl fmt::Display for ServiceAddress {
         match self {
             Self::Fixed(url) => f.write_str(url),
             Self::Dns { host, port } => write!(f, "{DNS_SCHEME}{host}:{port}"),
+            Self::Registry(registry) => write!(f, "{EUREKA_SCHEME}{registry}"),
         }
     }
 }
@@ -63,6 +69,13 @@ fn parse<E: serde::de::Error>(text: &str) -> Result<ServiceAddress, E> {
         return Err(refusal(
             &"http://: calls between services know no TLS; keep them on a private network",
         ));
+    }
+    if let Some(registry) = text.strip_prefix(EUREKA_SCHEME) {
+        return RegistryAddress::parse(registry)
+            .map(ServiceAddress::Registry)
+            .ok_or_else(|| {
+                refusal(&"an address of a registry such as eureka+http://registry:7000/eureka")
+            });
     }
     let Some(name) = text.strip_prefix(DNS_SCHEME) else {
         return parsed_origin(text)

@@ -491,7 +491,10 @@ fn addresses_of_roles_elsewhere_are_lists() {
             "dns+http://catalog.amphi.svc:7000"
         ]
     );
-    assert_eq!(addresses[2].url(), "http://catalog.amphi.svc:7000");
+    assert_eq!(
+        addresses[2].url().as_deref(),
+        Some("http://catalog.amphi.svc:7000")
+    );
     assert!(config.cluster.services.addresses(Role::Media).is_empty());
 }
 
@@ -500,6 +503,10 @@ fn an_address_that_is_none_is_refused_with_an_example() {
     for (address, example) in [
         ("catalog:7000", "http://10.0.0.5:7000"),
         ("dns+http://catalog", "dns+http://catalog:7000"),
+        (
+            "eureka+http://registry:7000",
+            "eureka+http://registry:7000/eureka",
+        ),
         ("dns+http://catalog:7000/path", "dns+http://catalog:7000"),
         ("dns+ftp://catalog:7000", "http://10.0.0.5:7000"),
     ] {

@@ -36,7 +36,18 @@ pub struct HttpStack {
     role: Role,
     verifier: TokenVerifier,
     fault_delay: Option<Duration>,
-    is_public: bool,
+    side: Side,
+}
+
+/// Whose routes these are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// The gateway's and other services'.
+    Plane,
+    /// Everybody's.
+    Public,
+    /// Those of a foreign protocol, which has its own way to say who calls.
+    Foreign,
 }
 
 impl HttpStack {
@@ -49,7 +60,7 @@ impl HttpStack {
             role,
             verifier,
             fault_delay,
-            is_public: false,
+            side: Side::Plane,
         }
     }
 
@@ -60,11 +71,24 @@ impl HttpStack {
 
     /// Around the routes of the public port.
     pub(crate) fn wrap_public(&self, router: Router) -> Router {
-        let public = Self {
-            is_public: true,
+        router.layer(from_fn_with_state(Arc::new(self.on(Side::Public)), serve))
+    }
+
+    /// Around the routes of a foreign protocol on the internal port. They see who calls themselves, and leave no traces: the
+    /// heartbeats of its clients would push all others out.
+    pub(crate) fn wrap_foreign(&self, router: Router) -> Router {
+        router.layer(from_fn_with_state(Arc::new(self.on(Side::Foreign)), serve))
+    }
+
+    fn on(&self, side: Side) -> Self {
+        Self {
+            side,
             ..self.clone()
-        };
-        router.layer(from_fn_with_state(Arc::new(public), serve))
+        }
+    }
+
+    fn is_public(&self) -> bool {
+        self.side == Side::Public
     }
 }
 
@@ -75,10 +99,13 @@ async fn serve(State(stack): State<Arc<HttpStack>>, mut request: Request, next: 
         .get::<MatchedPath>()
         .map(|path| path.as_str().to_owned());
     let method = request.method().clone();
-    let span = server_span(stack.role, &request, route.as_deref());
+    let span = match stack.side {
+        Side::Foreign => telemetry::unrecorded(),
+        Side::Plane | Side::Public => server_span(stack.role, &request, route.as_deref()),
+    };
     let timings = ServerTimings::default();
     let request_id = RequestId::of(request.headers());
-    if stack.is_public {
+    if stack.is_public() {
         request.extensions_mut().insert(request_id.clone());
         request = request.map(LingeringBody::wrap);
     }
@@ -103,7 +130,7 @@ async fn serve(State(stack): State<Arc<HttpStack>>, mut request: Request, next: 
         "http.response.status_code" => status.as_str().to_owned(),
     )
     .record(started.elapsed().as_secs_f64());
-    if stack.is_public {
+    if stack.is_public() {
         let headers = response.headers_mut();
         tell_the_client(headers, &span, &request_id);
         tell_the_timings(headers, stack.role, started.elapsed(), &timings);
@@ -120,13 +147,16 @@ async fn answer(
     if let Some(delay) = stack.fault_delay {
         tokio::time::sleep(delay).await;
     }
+    if stack.side == Side::Foreign {
+        return CallContext::default().scope(next.run(request)).await;
+    }
     match authenticate(&stack.verifier, request.headers()).await {
         Ok(caller) => request.extensions_mut().insert(caller),
         Err(problem) => return problem.into_response(),
     };
     let token = bearer_token(request.headers()).map(Arc::from);
     let mut context = CallContext::default().with_token(token);
-    if stack.is_public {
+    if stack.is_public() {
         context = context.with_timings(timings);
     }
     context.scope(next.run(request)).await

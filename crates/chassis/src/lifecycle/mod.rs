@@ -12,6 +12,7 @@ mod ports;
 mod running;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -26,7 +27,7 @@ use crate::bus::{self, Broker};
 use crate::config::Config;
 use crate::events::{Deliver, Relay};
 use crate::http::{HttpStack, method_not_allowed, no_such_route};
-use crate::rpc::{Clients, GrpcServices, LocalRole, RoleIntake, ServerStack, Wiring};
+use crate::rpc::{Clients, GrpcServices, Leases, LocalRole, RoleIntake, ServerStack, Wiring};
 use crate::service::{BuildFn, Context, Databases, InstanceId, Service, StartError, Worker};
 use crate::telemetry::{self, SpanExporter, Telemetry};
 use amphi_contracts::proto::events::v1::event_intake_server::EventIntakeServer;
@@ -129,6 +130,7 @@ impl Process {
             spans: self.telemetry.spans.clone(),
             instance: InstanceId::generate(),
             shutdown: CancellationToken::new(),
+            leaving: CancellationToken::new(),
             databases: Databases::default(),
         };
         let built = build_all(&context, &self.roles).await;
@@ -194,6 +196,7 @@ impl Assembly {
             self.context.clients.clone(),
             config.rpc.message_bytes_max,
         );
+        let roles: Vec<Role> = services.iter().map(|service| service.role).collect();
         let mut public = None;
         let mut local = HashMap::new();
         for mut service in services {
@@ -209,8 +212,13 @@ impl Assembly {
                 .http
                 .clone()
                 .method_not_allowed_fallback(method_not_allowed);
+            let foreign = std::mem::take(&mut service.foreign)
+                .method_not_allowed_fallback(method_not_allowed);
+            let routes = http_stack
+                .wrap_plane(plane)
+                .merge(http_stack.wrap_foreign(foreign));
             let part = self.local_role(service, &http_stack);
-            internal.add(&grpc_names, &part.grpc, http_stack.wrap_plane(plane));
+            internal.add(&grpc_names, &part.grpc, routes);
             local.insert(role, part);
         }
         self.wiring.connect(local);
@@ -225,6 +233,8 @@ impl Assembly {
             }
             _ => None,
         };
+        let public_address = public_listener.as_ref().map(|listener| listener.address);
+        workers.extend(self.leases(roles, internal_listener.address, public_address));
         Ok(Running::launch(running::Parts {
             context: self.context,
             wiring: self.wiring,
@@ -246,10 +256,11 @@ impl Assembly {
             .iter()
             .any(|service| service.role == Role::Observatory);
         if !holds_observatory
-            && let Some(exporter) = SpanExporter::from_config(&context.config, &context.spans)
-                .map_err(|error| {
-                    StartError::Setup(format!("cluster.services.observatory: {error}"))
-                })?
+            && let Some(exporter) = SpanExporter::from_config(&context.config, &context.spans, {
+                let clients = context.clients.clone();
+                move || clients.known_address(Role::Observatory)
+            })
+            .map_err(|error| StartError::Setup(format!("cluster.services.observatory: {error}")))?
         {
             workers.push(Worker::new("span export", |shutdown| async move {
                 exporter.run(shutdown).await;
@@ -302,6 +313,37 @@ impl Assembly {
         Ok(workers)
     }
 
+    /// The work of being found: in each registry that is asked for other roles, the roles of this process are kept too.
+    fn leases(
+        &self,
+        roles: Vec<Role>,
+        internal: SocketAddr,
+        public: Option<SocketAddr>,
+    ) -> Option<Worker> {
+        let registries = self.context.clients.registries();
+        if registries.is_empty() {
+            return None;
+        }
+        let leases = Leases {
+            registries: registries.to_vec(),
+            // Who looks for a gateway wants the address that everybody uses.
+            instances: roles
+                .into_iter()
+                .map(|role| match (role, public) {
+                    (Role::Gateway, Some(public)) => (role, public),
+                    _ => (role, internal),
+                })
+                .collect(),
+            duration: self.context.config.rpc.lease,
+        };
+        let leaving = self.context.leaving.clone();
+        Some(Worker::new("leases", |_shutdown| async move {
+            // Before all others are told to end, so that nobody looks here any more.
+            leases.keep(leaving).await;
+            Ok::<_, std::convert::Infallible>(())
+        }))
+    }
+
     fn http_stack(&self, role: Role) -> HttpStack {
         HttpStack::new(
             role,
@@ -350,8 +392,8 @@ impl Assembly {
     fn warn_of_unreachable_roles(&self) {
         let unreachable: Vec<_> = Role::ALL
             .into_iter()
-            // Nobody calls these two.
-            .filter(|role| !matches!(role, Role::Gateway | Role::Encoder))
+            // Nobody calls these.
+            .filter(|role| !matches!(role, Role::Gateway | Role::Encoder | Role::Registry))
             .filter(|role| !self.context.clients.reaches(*role))
             .map(Role::as_str)
             .collect();

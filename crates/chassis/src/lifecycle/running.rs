@@ -165,11 +165,12 @@ impl Supervisor {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Not ready, drain, no new connections, live updates end, workers in reverse, databases.
+    /// Not ready, gone from the registries, drain, no new connections, live updates end, workers in reverse, databases.
     async fn stop(self) {
         let settings = &self.context.config.server;
         self.health.set_serving(false);
         self.health_reporter.set_serving(false).await;
+        self.context.leaving.cancel();
         tokio::time::sleep(settings.drain).await;
 
         let deadline = Instant::now() + settings.shutdown_timeout;

@@ -21,13 +21,14 @@ use super::call_context::CallContext;
 use super::client;
 use super::discovery::Discovery;
 use super::http_channel::HttpChannel;
+use super::leases::RegistryClient;
 use super::peers::{BadAddress, Lane, PeerReport, Peers, Picked, Tried};
 use super::retry::RetryPolicy;
 use super::transport::{Plane, Transport};
 use super::wiring::Wiring;
 use crate::Role;
 use crate::auth::ServiceTokens;
-use crate::config::{Config, RpcConfig};
+use crate::config::{Config, RpcConfig, ServiceAddress};
 
 /// What a client of a service sends its calls through, whether the service is in this process or not.
 pub type Channel = BoxCloneSyncService<Request<Body>, Response<Body>, Status>;
@@ -80,6 +81,8 @@ pub(crate) struct Shared {
     /// Of the roles that have addresses.
     peers: HashMap<Role, Arc<Peers>>,
     discoveries: Vec<Discovery>,
+    /// Those that are asked for roles.
+    registries: Vec<Arc<RegistryClient>>,
     breakers: HashMap<Role, Arc<Breaker>>,
     retry_policies: HashMap<Role, RetryPolicy>,
 }
@@ -163,13 +166,19 @@ impl Clients {
     ) -> Result<Self, BadAddress> {
         let mut peers = HashMap::new();
         let mut discoveries = Vec::new();
+        let registries = registries_of(config, &service_tokens);
         for role in Role::ALL {
             let addresses = config.cluster.services.addresses(role);
             if addresses.is_empty() {
                 continue;
             }
             let of_role = Arc::new(Peers::new(role, &config.rpc));
-            discoveries.push(Discovery::new(role, addresses, Arc::clone(&of_role))?);
+            discoveries.push(Discovery::new(
+                role,
+                addresses,
+                &registries,
+                Arc::clone(&of_role),
+            )?);
             peers.insert(role, of_role);
         }
         let breakers = Role::ALL
@@ -186,6 +195,7 @@ impl Clients {
             service_tokens,
             peers,
             discoveries,
+            registries,
             breakers,
             retry_policies,
         });
@@ -263,6 +273,20 @@ impl Clients {
         futures::future::join_all(following).await;
     }
 
+    /// The registries that are asked for roles.
+    pub(crate) fn registries(&self) -> &[Arc<RegistryClient>] {
+        &self.shared.registries
+    }
+
+    /// A process of the role elsewhere, always the same while it stays.
+    pub(crate) fn known_address(&self, role: Role) -> Option<String> {
+        self.shared.peers.get(&role)?.first()
+    }
+
+    pub(crate) fn service_token(&self, role: Role) -> Arc<str> {
+        self.shared.service_tokens.token_for(role)
+    }
+
     /// Of every role that has addresses, in the order of [`Role::ALL`].
     pub(crate) fn report(&self) -> Vec<RoleReport> {
         let report = |role: Role| {
@@ -304,6 +328,22 @@ impl Clients {
             self.credentials.clone(),
         ))
     }
+}
+
+fn registries_of(config: &Config, service_tokens: &ServiceTokens) -> Vec<Arc<RegistryClient>> {
+    let mut registries: Vec<Arc<RegistryClient>> = Vec::new();
+    let addresses = Role::ALL
+        .into_iter()
+        .flat_map(|role| config.cluster.services.addresses(role));
+    for address in addresses {
+        if let ServiceAddress::Registry(address) = address
+            && registries.iter().all(|known| known.address != *address)
+        {
+            let client = RegistryClient::new(address.clone(), &config.rpc, service_tokens.clone());
+            registries.push(Arc::new(client));
+        }
+    }
+    registries
 }
 
 impl WeakClients {

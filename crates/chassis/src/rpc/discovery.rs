@@ -1,5 +1,5 @@
-//! Where the processes of a role are: by a fixed list, or by a name whose DNS records are looked up again and again, as a
-//! headless service of Kubernetes has them.
+//! Where the processes of a role are: by a fixed list, by a name whose DNS records are looked up again and again, as a
+//! headless service of Kubernetes has them, or by a registry that they keep leases in.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,18 +7,23 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::leases::RegistryClient;
 use super::peers::{BadAddress, Peers};
 use crate::Role;
 use crate::config::ServiceAddress;
 
 /// A resolver that does not answer must not hold up the names after it.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+/// As long as nobody is known: processes that start together register one after the other.
+const FIRST_LOOKUPS_PAUSE: Duration = Duration::from_millis(500);
 
 /// Keeps the peers of one role up to date.
 #[derive(Debug)]
 pub(super) struct Discovery {
     role: Role,
     addresses: Vec<ServiceAddress>,
+    /// Copies of each other: any of them will do.
+    registries: Vec<Arc<RegistryClient>>,
     peers: Arc<Peers>,
 }
 
@@ -30,31 +35,36 @@ impl Discovery {
     pub fn new(
         role: Role,
         addresses: &[ServiceAddress],
+        registries: &[Arc<RegistryClient>],
         peers: Arc<Peers>,
     ) -> Result<Self, BadAddress> {
         let fixed: Vec<String> = addresses
             .iter()
             .filter_map(|address| match address {
                 ServiceAddress::Fixed(url) => Some(url.clone()),
-                ServiceAddress::Dns { .. } => None,
+                ServiceAddress::Dns { .. } | ServiceAddress::Registry(_) => None,
             })
             .collect();
+        let is_named = |registry: &&Arc<RegistryClient>| {
+            addresses.contains(&ServiceAddress::Registry(registry.address.clone()))
+        };
         peers.set(&fixed)?;
         Ok(Self {
             role,
             addresses: addresses.to_vec(),
+            registries: registries.iter().filter(is_named).cloned().collect(),
             peers,
         })
     }
 
     pub fn needs_lookups(&self) -> bool {
-        let is_name = |address: &ServiceAddress| matches!(address, ServiceAddress::Dns { .. });
-        self.addresses.iter().any(is_name)
+        let is_fixed = |address: &ServiceAddress| matches!(address, ServiceAddress::Fixed(_));
+        !self.addresses.iter().all(is_fixed)
     }
 
-    /// Looks names up until it is told to stop. What was found stays in use while the resolver does not answer.
+    /// Looks names up until it is told to stop. What was found stays in use while the resolver or the registry does not answer.
     pub async fn follow(&self, interval: Duration, shutdown: CancellationToken) {
-        let mut known = None;
+        let mut known: Option<BTreeSet<String>> = None;
         let rounds = async {
             loop {
                 let found = self.look_up().await;
@@ -64,7 +74,11 @@ impl Discovery {
                     self.use_only(&found);
                     known = Some(found);
                 }
-                tokio::time::sleep(interval).await;
+                let pause = match &known {
+                    Some(known) if !known.is_empty() => interval,
+                    _ => interval.min(FIRST_LOOKUPS_PAUSE),
+                };
+                tokio::time::sleep(pause).await;
             }
         };
         shutdown.run_until_cancelled(rounds).await;
@@ -87,9 +101,28 @@ impl Discovery {
                     };
                     found.extend(sockets.map(|socket| format!("http://{socket}")));
                 }
+                ServiceAddress::Registry(_) => {}
             }
         }
+        if !self.registries.is_empty() {
+            found.extend(self.ask_registries().await?);
+        }
         Some(found)
+    }
+
+    /// What the first registry says that knows anybody. One that has just started knows nobody, which is no news: processes
+    /// that are gone do less harm than none.
+    async fn ask_registries(&self) -> Option<BTreeSet<String>> {
+        for registry in &self.registries {
+            match registry.find(self.role).await {
+                Ok(found) if !found.is_empty() => return Some(found),
+                Ok(_) => {}
+                Err(error) => {
+                    self.report::<()>(registry.address.url(), &error.to_string());
+                }
+            }
+        }
+        None
     }
 
     fn report<T>(&self, host: &str, error: &str) -> Option<T> {
@@ -101,7 +134,7 @@ impl Discovery {
         let urls: Vec<String> = found.iter().cloned().collect();
         tracing::info!(role = %self.role, peers = urls.join(","), "found the processes of the role");
         if let Err(error) = self.peers.set(&urls) {
-            tracing::error!(role = %self.role, %error, "the resolver gave what is no address");
+            tracing::error!(role = %self.role, %error, "what was found is no address");
         }
     }
 }

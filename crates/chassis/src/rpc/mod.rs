@@ -14,6 +14,7 @@ mod fault;
 mod guard;
 mod http_channel;
 mod intake;
+mod leases;
 mod method;
 mod peers;
 mod reclaimable;
@@ -26,6 +27,7 @@ pub use call_context::{CallContext, ServerTimings};
 pub use clients::{Channel, Clients, WeakClients};
 pub use http_channel::HttpChannel;
 pub(crate) use intake::{IntakeDispatcher, RoleIntake};
+pub(crate) use leases::Leases;
 pub(crate) use server::{GrpcServices, ServerStack, authenticate, bearer_token, panic_message};
 pub(crate) use wiring::{LocalRole, Wiring};
 

@@ -29,33 +29,105 @@ const RETRY_WAITS: [Duration; 3] = [
 #[derive(Debug)]
 pub struct SpanExporter {
     subscription: SpanSubscription,
-    client: TraceServiceClient<Channel>,
+    target: Target,
     settings: TelemetryConfig,
     is_failing: bool,
 }
 
+/// Where the spans go.
+enum Target {
+    Fixed(TraceServiceClient<Channel>),
+    /// Wherever the observatory is known to be at the time.
+    Found {
+        find: Box<dyn Fn() -> Option<String> + Send + Sync>,
+        connect_timeout: Duration,
+        connected: Option<(String, TraceServiceClient<Channel>)>,
+    },
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Fixed(_) => "Fixed",
+            Self::Found { .. } => "Found",
+        })
+    }
+}
+
+impl Target {
+    fn client(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<&mut TraceServiceClient<Channel>, tonic::Status> {
+        let (find, connect_timeout, connected) = match self {
+            Self::Fixed(client) => return Ok(client),
+            Self::Found {
+                find,
+                connect_timeout,
+                connected,
+            } => (find, *connect_timeout, connected),
+        };
+        let address = find()
+            .ok_or_else(|| tonic::Status::unavailable("no process of observatory is known yet"))?;
+        if connected
+            .as_ref()
+            .is_none_or(|(known, _)| *known != address)
+        {
+            let client = connect(address.clone(), connect_timeout, timeout)
+                .map_err(|error| tonic::Status::unavailable(error.to_string()))?;
+            *connected = Some((address, client));
+        }
+        connected
+            .as_mut()
+            .map(|(_, client)| client)
+            .ok_or_else(|| tonic::Status::internal("not connected"))
+    }
+}
+
+fn connect(
+    url: String,
+    connect_timeout: Duration,
+    timeout: Duration,
+) -> Result<TraceServiceClient<Channel>, tonic::transport::Error> {
+    let channel = Endpoint::from_shared(url)?
+        .connect_timeout(connect_timeout)
+        .timeout(timeout)
+        .tcp_nodelay(true)
+        .connect_lazy();
+    Ok(TraceServiceClient::new(channel))
+}
+
 impl SpanExporter {
     /// An exporter to the observatory's configured address; `None` when no address is configured. All spans go to the first
-    /// address, since a trace can only be read where all its spans are.
+    /// address, since a trace can only be read where all its spans are; `find` tells it when a registry is asked for it.
     ///
     /// # Errors
     /// The address is no URL.
     pub fn from_config(
         config: &Config,
         feed: &SpanFeed,
+        find: impl Fn() -> Option<String> + Send + Sync + 'static,
     ) -> Result<Option<Self>, tonic::transport::Error> {
         let addresses = config.cluster.services.addresses(Role::Observatory);
         let Some(address) = addresses.first() else {
             return Ok(None);
         };
-        let channel = Endpoint::from_shared(address.url())?
-            .connect_timeout(config.rpc.connect_timeout)
-            .timeout(config.telemetry.export_timeout)
-            .tcp_nodelay(true)
-            .connect_lazy();
+        let connect_timeout = config.rpc.connect_timeout;
+        let target = match address.url() {
+            Some(url) => Target::Fixed(connect(
+                url,
+                connect_timeout,
+                config.telemetry.export_timeout,
+            )?),
+            None => Target::Found {
+                find: Box::new(find),
+                connect_timeout,
+                connected: None,
+            },
+        };
         Ok(Some(Self {
             subscription: feed.subscribe(),
-            client: TraceServiceClient::new(channel),
+            target,
             settings: config.telemetry.clone(),
             is_failing: false,
         }))
@@ -123,7 +195,8 @@ impl SpanExporter {
     }
 
     async fn send(&mut self, request: ExportTraceServiceRequest) -> Result<(), tonic::Status> {
-        let response = self.client.export(request).await?;
+        let client = self.target.client(self.settings.export_timeout)?;
+        let response = client.export(request).await?;
         let rejected = response
             .into_inner()
             .partial_success

@@ -46,7 +46,7 @@ pub(super) fn lazy_channel(base_url: &str, settings: &RpcConfig) -> Result<Chann
 }
 
 /// HTTP/1.1 for the byte planes: one stream per connection has no flow control of its own to fight with.
-pub(super) fn http_client(settings: &RpcConfig) -> HttpClient {
+pub(in super::super) fn http_client(settings: &RpcConfig) -> HttpClient {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(settings.connect_timeout));

@@ -16,7 +16,8 @@ use serde::Serialize;
 
 pub use self::connect::BadAddress;
 pub(super) use self::connect::HttpClient;
-use self::connect::{http_client, lazy_channel};
+pub(super) use self::connect::http_client;
+use self::connect::lazy_channel;
 use self::load::Load;
 use self::standing::{EjectionPolicy, Standing};
 use super::breaker::Outcome;
@@ -141,6 +142,12 @@ impl Peers {
             measures_latency: lane == Lane::Grpc,
             is_settled: false,
         })
+    }
+
+    /// The address of one of them, the same as long as it is there.
+    pub fn first(&self) -> Option<String> {
+        let members = self.members();
+        members.iter().map(|peer| peer.base_url.clone()).min()
     }
 
     pub fn report(&self) -> Vec<PeerReport> {
