@@ -7,6 +7,7 @@ mod cli;
 mod contracts;
 mod crashes;
 mod dead_letters;
+mod eureka_clients;
 mod harness;
 mod hostile;
 mod misconfigured;

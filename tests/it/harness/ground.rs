@@ -15,6 +15,8 @@ pub struct Ground {
     pub topology: Topology,
     engine: Engine,
     has_rabbitmq: bool,
+    /// The roles find each other through a registry, rather than by a list.
+    pub has_registry: bool,
 }
 
 impl Ground {
@@ -24,6 +26,7 @@ impl Ground {
             topology: Topology::OneProcess,
             engine: Engine::Sqlite,
             has_rabbitmq: false,
+            has_registry: false,
         }
     }
 
@@ -37,6 +40,13 @@ impl Ground {
 
     pub const fn on(self, engine: Engine) -> Self {
         Self { engine, ..self }
+    }
+
+    pub const fn with_registry(self) -> Self {
+        Self {
+            has_registry: true,
+            ..self
+        }
     }
 
     pub const fn with_rabbitmq(self) -> Self {

@@ -1,12 +1,15 @@
 //! The platform in one process or in many, on what it can stand on.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use amphi_chassis::testing::free_address;
 use tempfile::TempDir;
 
 use super::ground::{Ground, Held, Topology};
-use super::{Actor, Node};
+use super::{Actor, Node, PATIENCE};
 
 const ROLES: [&str; 7] = [
     "identity",
@@ -47,6 +50,9 @@ impl Platform {
         );
         let nodes = match ground.topology {
             Topology::OneProcess => vec![one_process(data.path(), &env)],
+            Topology::RolesApart if ground.has_registry => {
+                roles_apart_by_registry(data.path(), &env)
+            }
             Topology::RolesApart => roles_apart(data.path(), &env),
         };
         let http = nodes.iter().find_map(|node| node.http.clone()).unwrap();
@@ -160,18 +166,47 @@ fn roles_apart(data: &Path, env: &[(String, String)]) -> Vec<Node> {
     let addresses: Vec<String> = ROLES.iter().map(|_| free_address().to_string()).collect();
     let mut env = env.to_vec();
     for (role, address) in ROLES.iter().zip(&addresses) {
-        // Nobody calls the gateway.
-        if *role == "gateway" {
-            continue;
-        }
-        let key = format!("AMPHI_CLUSTER__SERVICES__{}", role.to_uppercase());
-        env.push((key, format!("http://{address}")));
+        env.extend(service(role, &format!("http://{address}")));
     }
+    start_each(data, &addresses, &env)
+}
+
+/// Each role in its own process, on whatever port. Each is told where the registry is, and finds the others there.
+fn roles_apart_by_registry(data: &Path, env: &[(String, String)]) -> Vec<Node> {
+    let args = ["--roles", "registry", "--internal-listen", "127.0.0.1:0"];
+    let registry = Node::serve(data, &args, env);
+    let mut env = env.to_vec();
+    env.push((
+        "AMPHI_RPC__DISCOVERY_INTERVAL_MS".to_owned(),
+        "500".to_owned(),
+    ));
+    for role in ROLES {
+        let address = format!("eureka+{}/eureka", registry.internal);
+        env.extend(service(role, &address));
+    }
+    let anywhere = ROLES.map(|_| "127.0.0.1:0".to_owned());
+    let mut nodes = start_each(data, &anywhere, &env);
+    for node in &nodes {
+        wait_until_all_are_found(&node.internal);
+    }
+    nodes.push(registry);
+    nodes
+}
+
+/// The setting that says where a role is.
+fn service(role: &str, address: &str) -> Option<(String, String)> {
+    // Nobody calls the gateway.
+    let key = format!("AMPHI_CLUSTER__SERVICES__{}", role.to_uppercase());
+    (role != "gateway").then(|| (key, address.to_owned()))
+}
+
+/// Starts a process per role at these internal addresses, all at once.
+fn start_each(data: &Path, addresses: &[String], env: &[(String, String)]) -> Vec<Node> {
     let starting: Vec<_> = ROLES
         .iter()
-        .zip(&addresses)
+        .zip(addresses)
         .map(|(role, internal)| {
-            let (data, env, internal) = (data.to_owned(), env.clone(), internal.clone());
+            let (data, env, internal) = (data.to_owned(), env.to_vec(), internal.clone());
             std::thread::spawn(move || {
                 let args = [
                     "--roles",
@@ -189,4 +224,23 @@ fn roles_apart(data: &Path, env: &[(String, String)]) -> Vec<Node> {
         .into_iter()
         .map(|thread| thread.join().unwrap())
         .collect()
+}
+
+/// Waits until the process at this internal address knows a process of each other role.
+fn wait_until_all_are_found(internal: &str) {
+    let started = Instant::now();
+    let authority = internal.trim_start_matches("http://");
+    loop {
+        let mut stream = TcpStream::connect(authority).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "GET /debug/peers HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains("\"peers\":["), "{answer}");
+        if !answer.contains("\"peers\":[]") {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "not found: {answer}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

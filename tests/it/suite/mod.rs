@@ -13,7 +13,11 @@ macro_rules! in_every_cell {
         in_every_cell!(@cell one_process_on_sqlite, Ground::one_process(), $($scenario),+);
         in_every_cell!(@cell one_process_on_postgres, Ground::one_process().on(Engine::Postgres), $($scenario),+);
         in_every_cell!(@cell one_process_on_mariadb, Ground::one_process().on(Engine::MySql), $($scenario),+);
-        in_every_cell!(@cell roles_apart_on_sqlite, Ground::roles_apart(), $($scenario),+);
+        in_every_cell!(
+            @cell roles_apart_on_sqlite_with_registry,
+            Ground::roles_apart().with_registry(),
+            $($scenario),+
+        );
         in_every_cell!(@cell roles_apart_on_postgres, Ground::roles_apart().on(Engine::Postgres), $($scenario),+);
         in_every_cell!(@cell roles_apart_on_mariadb, Ground::roles_apart().on(Engine::MySql), $($scenario),+);
         in_every_cell!(

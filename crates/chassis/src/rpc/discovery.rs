@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,7 @@ pub(super) struct Discovery {
     /// Copies of each other: any of them will do.
     registries: Vec<Arc<RegistryClient>>,
     peers: Arc<Peers>,
+    is_failing: AtomicBool,
 }
 
 impl Discovery {
@@ -54,6 +56,7 @@ impl Discovery {
             addresses: addresses.to_vec(),
             registries: registries.iter().filter(is_named).cloned().collect(),
             peers,
+            is_failing: AtomicBool::new(false),
         })
     }
 
@@ -68,6 +71,9 @@ impl Discovery {
         let rounds = async {
             loop {
                 let found = self.look_up().await;
+                if found.is_some() {
+                    self.is_failing.store(false, Ordering::Relaxed);
+                }
                 if let Some(found) = found
                     && known.as_ref() != Some(&found)
                 {
@@ -113,20 +119,24 @@ impl Discovery {
     /// What the first registry says that knows anybody. One that has just started knows nobody, which is no news: processes
     /// that are gone do less harm than none.
     async fn ask_registries(&self) -> Option<BTreeSet<String>> {
+        let mut failure = None;
+        let mut has_answered = false;
         for registry in &self.registries {
             match registry.find(self.role).await {
                 Ok(found) if !found.is_empty() => return Some(found),
-                Ok(_) => {}
-                Err(error) => {
-                    self.report::<()>(registry.address.url(), &error.to_string());
-                }
+                Ok(_) => has_answered = true,
+                Err(error) => failure = Some((registry.address.url(), error)),
             }
         }
-        None
+        let (url, error) = failure.filter(|_| !has_answered)?;
+        self.report(url, &error.to_string())
     }
 
     fn report<T>(&self, host: &str, error: &str) -> Option<T> {
-        tracing::warn!(role = %self.role, host, error, "cannot look up where the role is; what was known stays in use");
+        // Once, until it works again.
+        if !self.is_failing.swap(true, Ordering::Relaxed) {
+            tracing::warn!(role = %self.role, host, error, "cannot look up where the role is; what was known stays in use");
+        }
         None
     }
 
