@@ -72,17 +72,25 @@ async fn trace_with(actor: &Actor, trace_id: &str, services: &[&str]) -> Value {
     .await
 }
 
-/// Spans of other processes come in their own time: every call between services must have its other side.
+/// Spans of other processes come in their own time: every call between services must have its other side, every span the one
+/// that it was made in.
 fn is_complete(trace: &Value) -> bool {
     let spans = trace["spans"].as_array().unwrap();
     let calls = spans
         .iter()
         .filter(|span| span["attributes"]["server.service"].is_string());
-    calls.into_iter().all(|call| {
+    let has_other_side = |call: &Value| {
         spans
             .iter()
             .any(|span| span["parent_span_id"] == call["span_id"])
-    })
+    };
+    let has_parent = |span: &Value| {
+        span["parent_span_id"].is_null()
+            || spans
+                .iter()
+                .any(|parent| parent["span_id"] == span["parent_span_id"])
+    };
+    calls.into_iter().all(has_other_side) && spans.iter().all(has_parent)
 }
 
 const HOPS: [&str; 8] = [
