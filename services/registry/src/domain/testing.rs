@@ -1,5 +1,7 @@
 //! Instances for tests.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

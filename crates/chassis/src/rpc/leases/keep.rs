@@ -83,9 +83,12 @@ impl Keeper<'_> {
             if *is_registered && self.registry.renew(instance).await? == Renewal::Renewed {
                 continue;
             }
-            *is_registered = false;
-            self.registry.register(instance).await?;
+            // Before the answer: who is told to stop meanwhile gives the lease back all the same.
             *is_registered = true;
+            if let Err(error) = self.registry.register(instance).await {
+                *is_registered = false;
+                return Err(error);
+            }
         }
         Ok(())
     }
