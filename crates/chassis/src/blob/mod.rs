@@ -1,10 +1,12 @@
-//! Bulk bytes by key: sources, segments, pictures. On the local disk now; the interface fits an object store.
+//! Bulk bytes by key: sources, segments, pictures. On the local disk, or in a bucket of a store that speaks S3.
 
 mod error;
 mod files;
 mod key;
 mod listing;
 mod local;
+#[cfg(feature = "s3")]
+mod s3;
 mod store;
 mod traced;
 mod writing;
@@ -12,5 +14,7 @@ mod writing;
 pub use error::BlobError;
 pub use key::{BlobKey, KEY_BYTES_MAX};
 pub use local::LocalBlobs;
+#[cfg(feature = "s3")]
+pub use s3::{Examined, S3Blobs};
 pub use store::{Appended, Blob, BlobEntry, BlobReader, BlobStore, ByteStream, ByteStreamItem};
 pub use traced::{Blobs, Partial};

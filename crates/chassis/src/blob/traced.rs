@@ -9,6 +9,8 @@ use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use tracing::{Instrument, Span};
 
+use crate::config::{BlobsKind, Config};
+
 use super::{Appended, Blob, BlobEntry, BlobError, BlobKey, BlobStore, ByteStream, LocalBlobs};
 
 /// Blobs that are held in memory as a whole are no larger than this, bytes.
@@ -39,6 +41,23 @@ impl Blobs {
     #[must_use]
     pub fn new(store: Arc<dyn BlobStore>) -> Self {
         Self { store }
+    }
+
+    /// Opens the store that the settings name.
+    ///
+    /// # Errors
+    /// What is wrong with a setting, the folder or the store. A store that does not answer is told of within 5 s.
+    pub async fn open_configured(config: &Config) -> Result<Self, BlobError> {
+        match config.blobs.kind {
+            BlobsKind::Local => Self::open_local(&config.blobs_dir()).await,
+            #[cfg(feature = "s3")]
+            BlobsKind::S3 => {
+                let store = super::S3Blobs::open(&config.blobs.s3).await?;
+                Ok(Self::new(Arc::new(store)))
+            }
+            #[cfg(not(feature = "s3"))]
+            BlobsKind::S3 => Err(BlobError::NotBuilt { kind: "s3" }),
+        }
     }
 
     /// Opens the store in the folder `root`, which is made if it is missing.

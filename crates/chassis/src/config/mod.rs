@@ -23,8 +23,8 @@ use serde::de::DeserializeOwned;
 pub use dump::without_password;
 pub use error::{ConfigError, Origin};
 pub use sections::{
-    BlobsConfig, ClusterConfig, ClusterServices, FaultConfig, LogConfig, LogFormat, RpcConfig,
-    ServerConfig, TelemetryConfig, origin,
+    BlobsConfig, BlobsKind, ClusterConfig, ClusterServices, FaultConfig, LogConfig, LogFormat,
+    RpcConfig, S3Config, ServerConfig, TelemetryConfig, origin,
 };
 pub use values::{DAY_MS, PEBIBYTE, YEARS_S, milliseconds, not_empty, ratio, seconds, whole};
 
@@ -221,6 +221,27 @@ impl Config {
                 "database.url",
                 "{service} must be in it, since each service has its own database".to_owned(),
             ));
+        }
+        self.check_s3()
+    }
+
+    fn check_s3(&self) -> Result<(), ConfigError> {
+        let s3 = &self.blobs.s3;
+        if self.blobs.kind != BlobsKind::S3 {
+            return Ok(());
+        }
+        if s3.bucket.is_empty() {
+            let message = "blobs.kind is \"s3\", so it must say in which bucket they are";
+            return Err(self.invalid("blobs.s3.bucket", message.to_owned()));
+        }
+        let is_plain = |endpoint: &String| endpoint.starts_with("http://");
+        if s3.endpoint.as_ref().is_some_and(is_plain) && !s3.allow_http {
+            let message = "what is sent over http:// can be read on the way: use https://, or allow it with blobs.s3.allow_http = true";
+            return Err(self.invalid("blobs.s3.endpoint", message.to_owned()));
+        }
+        if s3.access_key_id.is_empty() != s3.access_key_secret.expose().is_empty() {
+            let message = "blobs.s3.access_key_id and blobs.s3.access_key_secret go together: set both, or neither for the credentials of the environment or the machine";
+            return Err(self.invalid("blobs.s3.access_key_id", message.to_owned()));
         }
         Ok(())
     }
