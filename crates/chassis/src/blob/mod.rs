@@ -1,6 +1,7 @@
 //! Bulk bytes by key: sources, segments, pictures. On the local disk, or in a bucket of a store that speaks S3.
 
 mod error;
+mod file;
 mod files;
 mod key;
 mod listing;
@@ -12,6 +13,7 @@ mod traced;
 mod writing;
 
 pub use error::BlobError;
+pub use file::BlobFile;
 pub use key::{BlobKey, KEY_BYTES_MAX};
 pub use local::LocalBlobs;
 #[cfg(feature = "s3")]

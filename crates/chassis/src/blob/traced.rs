@@ -11,7 +11,9 @@ use tracing::{Instrument, Span};
 
 use crate::config::{BlobsKind, Config};
 
-use super::{Appended, Blob, BlobEntry, BlobError, BlobKey, BlobStore, ByteStream, LocalBlobs};
+use super::{
+    Appended, Blob, BlobEntry, BlobError, BlobFile, BlobKey, BlobStore, ByteStream, LocalBlobs,
+};
 
 /// Blobs that are held in memory as a whole are no larger than this, bytes.
 const GET_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -167,6 +169,21 @@ impl Blobs {
     /// Where the blob lies as a file, for tools that read files; None if the store is not a folder.
     pub fn local_path(&self, key: &str) -> Result<Option<PathBuf>, BlobError> {
         Ok(self.store.local_path(&BlobKey::parse(key)?))
+    }
+
+    /// The blob as a file for tools that read files: itself, or a copy in `folder` for as long as it is held.
+    pub async fn as_file(&self, key: &str, folder: &Path) -> Result<BlobFile, BlobError> {
+        let key = BlobKey::parse(key)?;
+        if let Some(path) = self.store.local_path(&key) {
+            return Ok(BlobFile::in_place(path));
+        }
+        let span = operation_span!("GET", key);
+        let fetching = async {
+            let blob = self.store.open(&key).await?;
+            Span::current().record("amphi.blob.bytes", blob.size);
+            BlobFile::fetched(&blob, folder).await
+        };
+        traced(span, fetching).await
     }
 
     /// Begins a blob that grows by appending and can be continued after a restart. One begun before is kept as it is.

@@ -13,7 +13,7 @@ use crate::blob::{BlobError, BlobKey};
 
 /// How long a writer that says nothing more is waited for. Its clock may be wrong: that costs patience or an error, never
 /// bytes, since every change is refused that was not made to the last state.
-const LEASE: Duration = Duration::from_secs(15);
+const LEASE: Duration = Duration::from_secs(10);
 
 /// The state of a partial.
 #[derive(Debug, Clone, Serialize, Deserialize)]

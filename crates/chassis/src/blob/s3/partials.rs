@@ -22,7 +22,7 @@ use crate::blob::store::BlobReader;
 use crate::blob::{Appended, Blob, BlobError, BlobKey, ByteStream};
 
 /// A third of a lease: bytes that have come are kept at least so often.
-const KEEP_INTERVAL: Duration = Duration::from_secs(5);
+const KEEP_INTERVAL: Duration = Duration::from_secs(3);
 /// A writer that was just dropped may still be letting go.
 const TAKE_ATTEMPTS: u32 = 4;
 
