@@ -17,6 +17,8 @@ pub use file::BlobFile;
 pub use key::{BlobKey, KEY_BYTES_MAX};
 pub use local::LocalBlobs;
 #[cfg(feature = "s3")]
-pub use s3::{Examined, S3Blobs};
-pub use store::{Appended, Blob, BlobEntry, BlobReader, BlobStore, ByteStream, ByteStreamItem};
+pub use s3::S3Blobs;
+pub use store::{
+    Appended, Blob, BlobEntry, BlobReader, BlobStore, ByteStream, ByteStreamItem, Examined,
+};
 pub use traced::{Blobs, Partial};

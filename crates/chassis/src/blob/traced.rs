@@ -12,7 +12,8 @@ use tracing::{Instrument, Span};
 use crate::config::{BlobsKind, Config};
 
 use super::{
-    Appended, Blob, BlobEntry, BlobError, BlobFile, BlobKey, BlobStore, ByteStream, LocalBlobs,
+    Appended, Blob, BlobEntry, BlobError, BlobFile, BlobKey, BlobStore, ByteStream, Examined,
+    LocalBlobs,
 };
 
 /// Blobs that are held in memory as a whole are no larger than this, bytes.
@@ -57,6 +58,20 @@ impl Blobs {
                 let store = super::S3Blobs::open(&config.blobs.s3).await?;
                 Ok(Self::new(Arc::new(store)))
             }
+            #[cfg(not(feature = "s3"))]
+            BlobsKind::S3 => Err(BlobError::NotBuilt { kind: "s3" }),
+        }
+    }
+
+    /// Writes to the store that the settings name, reads and deletes it again; None for a folder, which is the disk's matter.
+    ///
+    /// # Errors
+    /// What is wrong, with the setting to mend.
+    pub async fn examine(config: &Config) -> Result<Option<Examined>, BlobError> {
+        match config.blobs.kind {
+            BlobsKind::Local => Ok(None),
+            #[cfg(feature = "s3")]
+            BlobsKind::S3 => super::S3Blobs::examine(&config.blobs.s3).await.map(Some),
             #[cfg(not(feature = "s3"))]
             BlobsKind::S3 => Err(BlobError::NotBuilt { kind: "s3" }),
         }

@@ -231,19 +231,24 @@ impl Config {
             return Ok(());
         }
         if s3.bucket.is_empty() {
-            let message = "blobs.kind is \"s3\", so it must say in which bucket they are";
-            return Err(self.invalid("blobs.s3.bucket", message.to_owned()));
+            let message = "`blobs.s3.bucket` must say in which bucket they are";
+            return Err(self.invalid("blobs.kind", message.to_owned()));
         }
         let is_plain = |endpoint: &String| endpoint.starts_with("http://");
         if s3.endpoint.as_ref().is_some_and(is_plain) && !s3.allow_http {
-            let message = "what is sent over http:// can be read on the way: use https://, or allow it with blobs.s3.allow_http = true";
+            let message = "what is sent over http:// can be read on the way: use https://, or set `blobs.s3.allow_http`";
             return Err(self.invalid("blobs.s3.endpoint", message.to_owned()));
         }
-        if s3.access_key_id.is_empty() != s3.access_key_secret.expose().is_empty() {
-            let message = "blobs.s3.access_key_id and blobs.s3.access_key_secret go together: set both, or neither for the credentials of the environment or the machine";
-            return Err(self.invalid("blobs.s3.access_key_id", message.to_owned()));
-        }
-        Ok(())
+        let (id, secret) = ("blobs.s3.access_key_id", "blobs.s3.access_key_secret");
+        let (said, missing) = match (&s3.access_key_id, s3.access_key_secret.expose()) {
+            (key, none) if !key.is_empty() && none.is_empty() => (id, secret),
+            (none, key) if none.is_empty() && !key.is_empty() => (secret, id),
+            _ => return Ok(()),
+        };
+        let message = format!(
+            "`{missing}` belongs to it: set both, or neither for the credentials of the environment or the machine"
+        );
+        Err(self.invalid(said, message))
     }
 
     fn invalid(&self, key: &str, message: String) -> ConfigError {

@@ -92,11 +92,14 @@ pub struct S3Config {
     /// `None` for that of the region at AWS.
     #[serde(deserialize_with = "optional_origin")]
     pub endpoint: Option<String>,
+    #[serde(deserialize_with = "word")]
     pub region: String,
     pub path_style: bool,
     pub allow_http: bool,
     /// Empty: from the environment, a web identity or the machine's role.
+    #[serde(deserialize_with = "word")]
     pub access_key_id: String,
+    #[serde(deserialize_with = "secret_word")]
     pub access_key_secret: Secret<String>,
     #[serde(
         rename = "connect_timeout_ms",
@@ -259,6 +262,25 @@ fn bucket<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
         Unexpected::Str(&text),
         &"the name of a bucket: 3 to 63 letters, digits, `-` or `.`",
     ))
+}
+
+/// Without spaces; may be empty.
+fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.chars().all(|it| it.is_ascii_graphic()) {
+        return Ok(text);
+    }
+    Err(D::Error::invalid_value(
+        Unexpected::Str(&text),
+        &"letters, digits and signs without spaces",
+    ))
+}
+
+/// Like [`word`], but what is refused is not shown.
+fn secret_word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret<String>, D::Error> {
+    word(deserializer)
+        .map(Secret::new)
+        .map_err(|_| D::Error::custom("letters, digits and signs without spaces are expected"))
 }
 
 /// The beginning of keys, or nothing.

@@ -81,7 +81,6 @@ mod tests {
         "job_lease_lost",
         "lease_lost",
         "malformed_event",
-        "no_local_file",
         "not_of_this_task",
         "output_interrupted",
         "output_too_large",

@@ -28,7 +28,6 @@ use super::local::{blocking, open_regular};
 use super::{Appended, Blob, BlobEntry, BlobError, BlobKey, BlobStore, ByteStream};
 use errors::told;
 use partials::ignore_absent;
-pub use probe::Examined;
 use reader::{ObjectsReader, Stretch};
 
 const PAGE_KEYS: usize = 1_000;

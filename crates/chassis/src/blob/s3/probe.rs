@@ -9,21 +9,12 @@ use uuid::Uuid;
 
 use super::errors::{Fault, fault, reason};
 use super::{Area, S3Blobs};
-use crate::blob::{BlobError, BlobKey};
+use crate::blob::{BlobError, BlobKey, Examined};
 use crate::config::S3Config;
 
 /// A start does not wait longer to say what is wrong.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 const EXAMINE_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// What an examination of a store found.
-#[derive(Debug, Clone)]
-pub struct Examined {
-    /// Where it is, for people.
-    pub place: String,
-    /// By how much the clock of the store is ahead of this machine's, seconds; exact to about one.
-    pub clock_ahead_s: i64,
-}
 
 impl S3Blobs {
     /// Lists one key: that needs the bucket, the credentials, the region and the clock to be right.
