@@ -25,7 +25,7 @@ use crate::config::S3Config;
 
 const BUCKET: &str = "amphi-test";
 const ACCESS_KEY_ID: &str = "amphi";
-const ACCESS_KEY_SECRET: &str = "the secret of the test";
+const ACCESS_KEY_SECRET: &str = "the-secret-of-the-test";
 
 /// A server with one empty bucket that checks signatures, gone when this is dropped.
 #[derive(Debug)]
