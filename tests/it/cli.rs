@@ -2,6 +2,8 @@
 
 use std::process::Output;
 
+use amphi_chassis::testing::TestS3;
+
 use crate::harness::{Platform, amphi, clips, stream};
 
 fn run(args: &[&str]) -> Output {
@@ -108,6 +110,35 @@ fn the_doctor_says_what_is_here() {
     ] {
         assert!(checks.contains(&wanted), "{checks:?}");
     }
+}
+
+#[test]
+fn the_doctor_tries_the_bucket_and_names_the_setting_that_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let s3 = TestS3::start();
+    let report = |further: &[(&str, &str)]| {
+        let output = amphi()
+            .args(["doctor", "--data", folder.path().to_str().unwrap()])
+            .env("AMPHI_SERVER__LISTEN", "127.0.0.1:0")
+            .env("AMPHI_SERVER__INTERNAL_LISTEN", "127.0.0.1:0")
+            .envs(s3.variables())
+            .envs(further.iter().copied())
+            .output()
+            .unwrap();
+        (output.status.success(), text(&output.stdout))
+    };
+    let (is_well, said) = report(&[]);
+    assert!(
+        is_well && said.contains("can be listed, written, read"),
+        "{said}"
+    );
+    assert!(s3.objects().is_empty());
+    let (is_well, said) = report(&[("AMPHI_BLOBS__S3__ACCESS_KEY_SECRET", "guessed")]);
+    assert!(
+        !is_well && said.contains("`blobs.s3.access_key_secret`"),
+        "{said}"
+    );
+    assert!(!said.contains("guessed"), "{said}");
 }
 
 #[test]

@@ -54,7 +54,21 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("database.url", "oracle://h/{service}", "postgres://"),
     ("database.max_connections", "0", "from 1 to"),
     ("database.statement_timeout_ms", "0", "from 1 to"),
+    ("blobs.kind", "ftp", "expected `local` or `s3`"),
     ("blobs.dir", "", "a name or a path"),
+    ("blobs.s3.bucket", "my bucket", "the name of a bucket"),
+    ("blobs.s3.prefix", "/media/", "joined by `/`"),
+    ("blobs.s3.endpoint", "s3.example.org", "https://"),
+    ("blobs.s3.region", "eu central", "without spaces"),
+    ("blobs.s3.access_key_id", "a key", "without spaces"),
+    (
+        "blobs.s3.access_key_secret",
+        "a secret",
+        "not of the expected form",
+    ),
+    ("blobs.s3.connect_timeout_ms", "0", "from 10 to"),
+    ("blobs.s3.timeout_ms", "0", "from 10 to"),
+    ("blobs.s3.retries_max", "-1", "from 0 to 100"),
     ("bus.kind", "kafka", "expected `local` or `rabbitmq`"),
     ("bus.url", "http://127.0.0.1", "amqp://"),
     ("bus.prefix", "a b", "letters, digits"),
@@ -232,6 +246,23 @@ const CONTRADICTIONS: &[(&[(&str, &str)], &str)] = &[
         &[("telemetry.spans_waiting_max", "100")],
         "a batch never fills",
     ),
+    (&[("blobs.kind", "s3")], "`blobs.s3.bucket`"),
+    (
+        &[
+            ("blobs.s3.endpoint", "http://minio:9000"),
+            ("blobs.kind", "s3"),
+            ("blobs.s3.bucket", "amphi"),
+        ],
+        "`blobs.s3.allow_http`",
+    ),
+    (
+        &[
+            ("blobs.s3.access_key_secret", "hunter2"),
+            ("blobs.kind", "s3"),
+            ("blobs.s3.bucket", "amphi"),
+        ],
+        "`blobs.s3.access_key_id` belongs to it",
+    ),
     (
         &[("identity.refresh_token_lifetime_s", "900")],
         "`identity.access_token_lifetime_s` is 900",
@@ -315,7 +346,11 @@ fn a_value_that_cannot_work_is_refused_with_key_value_origin_and_cure() {
         assert!(is_named && complaint.contains(cure), "{key}: {complaint}");
         let may_be_shown = !matches!(
             *key,
-            "cluster.secret" | "database.url" | "bus.url" | "registry.password"
+            "cluster.secret"
+                | "database.url"
+                | "bus.url"
+                | "blobs.s3.access_key_secret"
+                | "registry.password"
         );
         let part = value.rsplit(',').next().unwrap();
         assert!(

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use amphi_chassis::Role;
+use amphi_chassis::blob::{Blobs, Examined};
 use amphi_chassis::bus;
 use amphi_chassis::config::Config;
 use amphi_chassis::db::{self, Db};
@@ -18,6 +19,8 @@ use crate::compose;
 /// Below this, uploads will soon be refused.
 const DISK_FREE_BYTES_MIN: u64 = 5 << 30;
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Stores refuse signatures that are some minutes off.
+const STORE_CLOCK_OFF_S_MAX: i64 = 60;
 /// A clock before this cannot be right: tokens would be refused everywhere. 2026-01-01.
 const CLOCK_EARLIEST_S: u64 = 1_767_225_600;
 
@@ -74,6 +77,7 @@ pub async fn run(args: &Doctor, config: &Config) -> anyhow::Result<Exit> {
         disk(config.data_dir()),
         database(config).await,
         broker(config).await,
+        blobs(config).await,
         clock(),
     ];
     checks.extend(settings(config));
@@ -291,6 +295,40 @@ async fn broker(config: &Config) -> Check {
             "see `bus.url` in `amphi config dump`",
         ),
     }
+}
+
+async fn blobs(config: &Config) -> Check {
+    let examined = match Blobs::examine(config).await {
+        Ok(Some(examined)) => examined,
+        Ok(None) => {
+            let folder = config.blobs_dir();
+            return Check::good("blobs", format!("files below {}", folder.display()));
+        }
+        Err(error) => {
+            return Check::bad(
+                "blobs",
+                error.to_string(),
+                "mend the setting named, then run this again",
+            );
+        }
+    };
+    let Examined {
+        place,
+        clock_ahead_s,
+    } = examined;
+    let finding = format!(
+        "{place}: can be listed, written, read and deleted; its clock is {} s {}",
+        clock_ahead_s.abs(),
+        if clock_ahead_s < 0 { "behind" } else { "ahead" }
+    );
+    if clock_ahead_s.abs() > STORE_CLOCK_OFF_S_MAX {
+        return Check::warning(
+            "blobs",
+            finding,
+            "switch on time synchronisation (timedatectl set-ntp true): beyond 15 minutes every request is refused",
+        );
+    }
+    Check::good("blobs", finding)
 }
 
 fn clock() -> Check {

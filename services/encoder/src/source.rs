@@ -95,11 +95,9 @@ impl Sources {
     /// The file in the blob store, if this machine has that store.
     async fn shared(&self, task: &LeasedTask) -> Option<PathBuf> {
         let key = &task.source_blob_key;
+        let path = self.blobs.local_path(key).ok().flatten()?;
         let size = self.blobs.size(key).await.ok().flatten()?;
-        if size != task.source_bytes {
-            return None;
-        }
-        self.blobs.local_path(key).ok().flatten()
+        (size == task.source_bytes).then_some(path)
     }
 
     fn cell(&self, key: &str) -> Arc<OnceCell<SourceFile>> {

@@ -57,15 +57,7 @@ pub async fn build(ctx: &Context) -> Result<Service, StartError> {
     } else {
         String::new()
     };
-    let media = Media::new(
-        store,
-        ctx.blobs.clone(),
-        ctx.clients.clone(),
-        settings,
-        &upload_origin,
-        (changes, bell),
-        ctx.shutdown.clone(),
-    );
+    let media = Media::new(ctx, store, settings, &upload_origin, (changes, bell));
     let worker = Worker::new(db, jobs::registry(&media));
     Ok(Service::new(Role::Media)
         .grpc(MediaServiceServer::new(MediaRpc::new(media.clone())))

@@ -1,10 +1,12 @@
 //! What the rooms of the service share.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use amphi_chassis::blob::Blobs;
 use amphi_chassis::rpc::Clients;
+use amphi_chassis::service::Context;
 use amphi_contracts::VideoId;
 use amphi_media_kit::run::{Tools, ToolsError};
 use moka::sync::Cache;
@@ -31,6 +33,8 @@ pub struct Media {
     pub images_tokens: Cache<String, VideoId>,
     /// Put before the path of an upload; empty for relative addresses.
     pub upload_origin: Arc<str>,
+    /// For sources that are being looked into, when blobs are not files.
+    pub fetched_folder: Arc<Path>,
     pub shutdown: CancellationToken,
     tools: Arc<OnceCell<Tools>>,
 }
@@ -41,18 +45,17 @@ const IMAGES_TOKEN_KEPT: Duration = Duration::from_secs(60);
 impl Media {
     #[must_use]
     pub fn new(
+        context: &Context,
         store: Store,
-        blobs: Blobs,
-        clients: Clients,
         settings: Settings,
         upload_origin: &str,
         (changes, bell): (Changes, TaskBell),
-        shutdown: CancellationToken,
     ) -> Self {
         Self {
             store,
-            blobs,
-            clients,
+            blobs: context.blobs.clone(),
+            clients: context.clients.clone(),
+            fetched_folder: context.config.data_dir().join("fetched").into(),
             changes,
             bell,
             locks: UploadLocks::default(),
@@ -63,7 +66,7 @@ impl Media {
                 .build(),
             upload_origin: upload_origin.into(),
             settings: Arc::new(settings),
-            shutdown,
+            shutdown: context.shutdown.clone(),
             tools: Arc::default(),
         }
     }

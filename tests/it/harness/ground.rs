@@ -1,6 +1,6 @@
 //! What a platform stands on: how it is spread over processes, and the engines under it.
 
-use amphi_chassis::testing::{Engine, TestBroker, TestDatabases};
+use amphi_chassis::testing::{Engine, TestBroker, TestDatabases, TestS3};
 
 /// Every role in one process, or each in its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub struct Ground {
     has_rabbitmq: bool,
     /// The roles find each other through a registry, rather than by a list.
     pub has_registry: bool,
+    has_s3: bool,
 }
 
 impl Ground {
@@ -27,6 +28,7 @@ impl Ground {
             engine: Engine::Sqlite,
             has_rabbitmq: false,
             has_registry: false,
+            has_s3: false,
         }
     }
 
@@ -55,12 +57,20 @@ impl Ground {
             ..self
         }
     }
+
+    pub const fn with_s3(self) -> Self {
+        Self {
+            has_s3: true,
+            ..self
+        }
+    }
 }
 
 /// What one platform holds of the servers under it; gone when it is dropped.
 pub struct Held {
     databases: Option<TestDatabases>,
     queues: Option<TestBroker>,
+    s3: Option<TestS3>,
 }
 
 impl Held {
@@ -70,6 +80,7 @@ impl Held {
         Self {
             databases: has_server.then(|| TestDatabases::create(ground.engine)),
             queues: ground.has_rabbitmq.then(TestBroker::rabbitmq),
+            s3: ground.has_s3.then(TestS3::start),
         }
     }
 
@@ -85,6 +96,14 @@ impl Held {
             set("AMPHI_BUS__URL", &queues.url());
             set("AMPHI_BUS__PREFIX", queues.prefix());
         }
+        for (key, value) in self.s3.iter().flat_map(TestS3::variables) {
+            set(key, &value);
+        }
         settings
+    }
+
+    /// What is in the bucket, if the blobs are in one.
+    pub fn objects(&self) -> Option<Vec<String>> {
+        self.s3.as_ref().map(TestS3::objects)
     }
 }

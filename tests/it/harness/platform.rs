@@ -106,8 +106,11 @@ impl Platform {
         self.anonymous().login(&email, password).await
     }
 
-    /// Every blob and partial upload on disk, relative to the blob folder.
+    /// Every blob and partial upload: on disk relative to the blob folder, else as the objects in the bucket.
     pub fn blobs(&self) -> Vec<String> {
+        if let Some(objects) = self.held.objects() {
+            return objects;
+        }
         let root = self.data.path().join("blobs");
         let mut found = Vec::new();
         walk(&root, &root, &mut found);

@@ -21,8 +21,8 @@ macro_rules! in_every_cell {
         in_every_cell!(@cell roles_apart_on_postgres, Ground::roles_apart().on(Engine::Postgres), $($scenario),+);
         in_every_cell!(@cell roles_apart_on_mariadb, Ground::roles_apart().on(Engine::MySql), $($scenario),+);
         in_every_cell!(
-            @cell roles_apart_on_postgres_with_rabbitmq,
-            Ground::roles_apart().on(Engine::Postgres).with_rabbitmq(),
+            @cell roles_apart_on_postgres_with_rabbitmq_and_s3,
+            Ground::roles_apart().on(Engine::Postgres).with_rabbitmq().with_s3(),
             $($scenario),+
         );
     };

@@ -33,6 +33,18 @@ pub enum BlobError {
     /// The sender stopped; nothing is wrong with the store.
     #[error("the bytes for `{key}` ended before their time: {source}")]
     Interrupted { key: String, source: io::Error },
+    /// The store was asked in vain; most such failures pass.
+    #[error("{operation} `{key}`: {reason}")]
+    Away {
+        operation: &'static str,
+        key: String,
+        reason: String,
+    },
+    /// For operators: what to mend before it can be worked with.
+    #[error("{place}: {reason}")]
+    Setup { place: String, reason: String },
+    #[error("this amphi was built without `{kind}`; take a full build, or another `blobs.kind`")]
+    NotBuilt { kind: &'static str },
     #[error("the storage is full")]
     StorageFull,
     #[error("{operation} `{key}`: {source}")]
@@ -75,6 +87,13 @@ impl From<BlobError> for Problem {
                 "storage_full",
                 "The storage of this server is full. What was received is kept; try again once the operator made room.",
             ),
+            BlobError::Away { .. } => {
+                tracing::warn!(%error, "the blob store does not answer");
+                Self::unavailable(
+                    "storage_away",
+                    "The storage does not answer at the moment. What was received is kept; try again in a while.",
+                )
+            }
             BlobError::WrongOffset { length, .. } => Self::conflict(
                 "wrong_offset",
                 format!("The bytes stored end at {length}; continue from there."),
@@ -94,6 +113,8 @@ impl From<BlobError> for Problem {
             BlobError::Key { .. }
             | BlobError::Occupied { .. }
             | BlobError::Range { .. }
+            | BlobError::Setup { .. }
+            | BlobError::NotBuilt { .. }
             | BlobError::Io { .. } => Self::internal(error),
         }
     }

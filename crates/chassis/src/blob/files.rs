@@ -38,6 +38,10 @@ impl TempFile {
         Ok(temp)
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Moves it to `target` below `root`, replacing what is there, for good.
     pub(super) fn place(mut self, root: &Path, target: &Path) -> io::Result<()> {
         self.file.sync_all()?;

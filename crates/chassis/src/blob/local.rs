@@ -360,7 +360,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 /// Opens a file that a tool has written; a link, a pipe or a folder is refused.
-fn open_regular(path: &Path) -> io::Result<File> {
+pub(super) fn open_regular(path: &Path) -> io::Result<File> {
     let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
     let file = OpenOptions::new()
         .read(true)

@@ -1,16 +1,24 @@
-//! Bulk bytes by key: sources, segments, pictures. On the local disk now; the interface fits an object store.
+//! Bulk bytes by key: sources, segments, pictures. On the local disk, or in a bucket of a store that speaks S3.
 
 mod error;
+mod file;
 mod files;
 mod key;
 mod listing;
 mod local;
+#[cfg(feature = "s3")]
+mod s3;
 mod store;
 mod traced;
 mod writing;
 
 pub use error::BlobError;
+pub use file::BlobFile;
 pub use key::{BlobKey, KEY_BYTES_MAX};
 pub use local::LocalBlobs;
-pub use store::{Appended, Blob, BlobEntry, BlobReader, BlobStore, ByteStream, ByteStreamItem};
+#[cfg(feature = "s3")]
+pub use s3::S3Blobs;
+pub use store::{
+    Appended, Blob, BlobEntry, BlobReader, BlobStore, ByteStream, ByteStreamItem, Examined,
+};
 pub use traced::{Blobs, Partial};

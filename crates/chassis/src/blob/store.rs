@@ -55,6 +55,15 @@ pub struct BlobEntry {
     pub size: u64,
 }
 
+/// What an examination of a store found.
+#[derive(Debug, Clone)]
+pub struct Examined {
+    /// Where it is, for people.
+    pub place: String,
+    /// By how much the clock of the store is ahead of this machine's, seconds; exact to about one.
+    pub clock_ahead_s: i64,
+}
+
 /// How far an append got.
 #[derive(Debug)]
 pub struct Appended {

@@ -9,7 +9,12 @@ use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
 use tracing::{Instrument, Span};
 
-use super::{Appended, Blob, BlobEntry, BlobError, BlobKey, BlobStore, ByteStream, LocalBlobs};
+use crate::config::{BlobsKind, Config};
+
+use super::{
+    Appended, Blob, BlobEntry, BlobError, BlobFile, BlobKey, BlobStore, ByteStream, Examined,
+    LocalBlobs,
+};
 
 /// Blobs that are held in memory as a whole are no larger than this, bytes.
 const GET_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -39,6 +44,37 @@ impl Blobs {
     #[must_use]
     pub fn new(store: Arc<dyn BlobStore>) -> Self {
         Self { store }
+    }
+
+    /// Opens the store that the settings name.
+    ///
+    /// # Errors
+    /// What is wrong with a setting, the folder or the store. A store that does not answer is told of within 5 s.
+    pub async fn open_configured(config: &Config) -> Result<Self, BlobError> {
+        match config.blobs.kind {
+            BlobsKind::Local => Self::open_local(&config.blobs_dir()).await,
+            #[cfg(feature = "s3")]
+            BlobsKind::S3 => {
+                let store = super::S3Blobs::open(&config.blobs.s3).await?;
+                Ok(Self::new(Arc::new(store)))
+            }
+            #[cfg(not(feature = "s3"))]
+            BlobsKind::S3 => Err(BlobError::NotBuilt { kind: "s3" }),
+        }
+    }
+
+    /// Writes to the store that the settings name, reads and deletes it again; None for a folder, which is the disk's matter.
+    ///
+    /// # Errors
+    /// What is wrong, with the setting to mend.
+    pub async fn examine(config: &Config) -> Result<Option<Examined>, BlobError> {
+        match config.blobs.kind {
+            BlobsKind::Local => Ok(None),
+            #[cfg(feature = "s3")]
+            BlobsKind::S3 => super::S3Blobs::examine(&config.blobs.s3).await.map(Some),
+            #[cfg(not(feature = "s3"))]
+            BlobsKind::S3 => Err(BlobError::NotBuilt { kind: "s3" }),
+        }
     }
 
     /// Opens the store in the folder `root`, which is made if it is missing.
@@ -148,6 +184,21 @@ impl Blobs {
     /// Where the blob lies as a file, for tools that read files; None if the store is not a folder.
     pub fn local_path(&self, key: &str) -> Result<Option<PathBuf>, BlobError> {
         Ok(self.store.local_path(&BlobKey::parse(key)?))
+    }
+
+    /// The blob as a file for tools that read files: itself, or a copy in `folder` for as long as it is held.
+    pub async fn as_file(&self, key: &str, folder: &Path) -> Result<BlobFile, BlobError> {
+        let key = BlobKey::parse(key)?;
+        if let Some(path) = self.store.local_path(&key) {
+            return Ok(BlobFile::in_place(path));
+        }
+        let span = operation_span!("GET", key);
+        let fetching = async {
+            let blob = self.store.open(&key).await?;
+            Span::current().record("amphi.blob.bytes", blob.size);
+            BlobFile::fetched(&blob, folder).await
+        };
+        traced(span, fetching).await
     }
 
     /// Begins a blob that grows by appending and can be continued after a restart. One begun before is kept as it is.

@@ -25,8 +25,8 @@ pub use dump::without_password;
 pub use error::{ConfigError, Origin};
 pub use registry_address::{RegistryAddress, registry_addresses};
 pub use sections::{
-    BlobsConfig, ClusterConfig, ClusterServices, FaultConfig, LogConfig, LogFormat, RpcConfig,
-    ServerConfig, TelemetryConfig, origin,
+    BlobsConfig, BlobsKind, ClusterConfig, ClusterServices, FaultConfig, LogConfig, LogFormat,
+    RpcConfig, S3Config, ServerConfig, TelemetryConfig, origin,
 };
 pub use values::{DAY_MS, PEBIBYTE, YEARS_S, milliseconds, not_empty, ratio, seconds, whole};
 
@@ -224,7 +224,33 @@ impl Config {
                 "{service} must be in it, since each service has its own database".to_owned(),
             ));
         }
-        Ok(())
+        self.check_s3()
+    }
+
+    fn check_s3(&self) -> Result<(), ConfigError> {
+        let s3 = &self.blobs.s3;
+        if self.blobs.kind != BlobsKind::S3 {
+            return Ok(());
+        }
+        if s3.bucket.is_empty() {
+            let message = "`blobs.s3.bucket` must say in which bucket they are";
+            return Err(self.invalid("blobs.kind", message.to_owned()));
+        }
+        let is_plain = |endpoint: &String| endpoint.starts_with("http://");
+        if s3.endpoint.as_ref().is_some_and(is_plain) && !s3.allow_http {
+            let message = "what is sent over http:// can be read on the way: use https://, or set `blobs.s3.allow_http`";
+            return Err(self.invalid("blobs.s3.endpoint", message.to_owned()));
+        }
+        let (id, secret) = ("blobs.s3.access_key_id", "blobs.s3.access_key_secret");
+        let (said, missing) = match (&s3.access_key_id, s3.access_key_secret.expose()) {
+            (key, none) if !key.is_empty() && none.is_empty() => (id, secret),
+            (none, key) if none.is_empty() && !key.is_empty() => (secret, id),
+            _ => return Ok(()),
+        };
+        let message = format!(
+            "`{missing}` belongs to it: set both, or neither for the credentials of the environment or the machine"
+        );
+        Err(self.invalid(said, message))
     }
 
     fn invalid(&self, key: &str, message: String) -> ConfigError {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use super::dump::without_password;
 use super::service_address::{ServiceAddress, ServiceAddresses};
 use super::values::{DAY_MS, milliseconds, not_empty, ratio, seconds, whole};
+use crate::blob::BlobKey;
 use crate::{Role, Secret};
 
 /// `[server]`
@@ -63,9 +64,55 @@ impl ClusterServices {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BlobsConfig {
+    pub kind: BlobsKind,
     /// With placeholders; `Config::blobs_dir` fills them in.
     #[serde(deserialize_with = "not_empty")]
     pub dir: String,
+    pub s3: S3Config,
+}
+
+/// `blobs.kind`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BlobsKind {
+    /// Files below `blobs.dir`.
+    Local,
+    /// Objects of a store that speaks S3.
+    S3,
+}
+
+/// `[blobs.s3]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct S3Config {
+    #[serde(deserialize_with = "bucket")]
+    pub bucket: String,
+    #[serde(deserialize_with = "key_prefix")]
+    pub prefix: String,
+    /// `None` for that of the region at AWS.
+    #[serde(deserialize_with = "optional_origin")]
+    pub endpoint: Option<String>,
+    #[serde(deserialize_with = "word")]
+    pub region: String,
+    pub path_style: bool,
+    pub allow_http: bool,
+    /// Empty: from the environment, a web identity or the machine's role.
+    #[serde(deserialize_with = "word")]
+    pub access_key_id: String,
+    #[serde(deserialize_with = "secret_word")]
+    pub access_key_secret: Secret<String>,
+    #[serde(
+        rename = "connect_timeout_ms",
+        deserialize_with = "milliseconds::<_, 10, 3_600_000>"
+    )]
+    pub connect_timeout: Duration,
+    #[serde(
+        rename = "timeout_ms",
+        deserialize_with = "milliseconds::<_, 10, 3_600_000>"
+    )]
+    pub timeout: Duration,
+    #[serde(deserialize_with = "whole::<_, _, 0, 100>")]
+    pub retries_max: u32,
 }
 
 /// `[log]`
@@ -201,6 +248,54 @@ fn optional_origin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
             &"an address such as https://media.example.org, without a path",
         )
     })
+}
+
+/// The name of a bucket, or nothing.
+fn bucket<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_' | '.');
+    let is_name = (3..=63).contains(&text.len())
+        && text.chars().all(is_plain)
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if text.is_empty() || is_name {
+        return Ok(text);
+    }
+    Err(D::Error::invalid_value(
+        Unexpected::Str(&text),
+        &"the name of a bucket: 3 to 63 letters, digits, `-` or `.`",
+    ))
+}
+
+/// Without spaces; may be empty.
+fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.chars().all(|it| it.is_ascii_graphic()) {
+        return Ok(text);
+    }
+    Err(D::Error::invalid_value(
+        Unexpected::Str(&text),
+        &"letters, digits and signs without spaces",
+    ))
+}
+
+/// Like [`word`], but what is refused is not shown.
+fn secret_word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret<String>, D::Error> {
+    word(deserializer)
+        .map(Secret::new)
+        .map_err(|_| D::Error::custom("letters, digits and signs without spaces are expected"))
+}
+
+/// The beginning of keys, or nothing.
+fn key_prefix<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    const BYTES_MAX: usize = 256;
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() || (text.len() <= BYTES_MAX && BlobKey::parse(text.as_str()).is_ok()) {
+        return Ok(text);
+    }
+    Err(D::Error::invalid_value(
+        Unexpected::Str(&text),
+        &"names of letters, digits, `.`, `_` and `-`, joined by `/`, without one at either end",
+    ))
 }
 
 fn addresses_by_role<'de, D: Deserializer<'de>>(

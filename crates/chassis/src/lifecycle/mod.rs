@@ -105,7 +105,7 @@ impl Process {
         data_folder::prepare(config.data_dir())?;
         let secret = load_or_create_cluster_secret(&config.cluster.secret, config.data_dir())?;
         let service_tokens = ServiceTokens::new(&secret);
-        let blobs = Blobs::open_local(&config.blobs_dir())
+        let blobs = Blobs::open_configured(&config)
             .await
             .map_err(|error| StartError::Setup(format!("cannot open the blob store: {error}")))?;
         let broker = bus::open(&config.section("bus")?).await?;

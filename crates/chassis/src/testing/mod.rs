@@ -9,6 +9,8 @@ mod keys;
 mod ports;
 mod process;
 mod proxy;
+#[cfg(feature = "testing-s3")]
+mod s3;
 mod servers;
 mod statements;
 
@@ -22,6 +24,8 @@ pub use keys::TestKeys;
 pub use ports::free_address;
 pub use process::{TestProcess, TestProcessBuilder};
 pub use proxy::{Line, Proxy};
+#[cfg(feature = "testing-s3")]
+pub use s3::TestS3;
 pub use statements::Statements;
 
 /// How long a test waits for what must come.

@@ -1,13 +1,16 @@
-//! Blobs on the local disk: whole or absent, readable in parts, and nothing left behind.
+//! Blobs, on the local disk and in a bucket: whole or absent, readable in parts, and nothing left behind.
 
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use amphi_chassis::blob::{BlobError, BlobKey, Blobs, ByteStream};
+use amphi_chassis::blob::{BlobError, BlobKey, Blobs, ByteStream, S3Blobs};
+use amphi_chassis::config::S3Config;
+use amphi_chassis::testing::TestS3;
 use amphi_chassis::{Kind, Problem};
 use bytes::Bytes;
 use futures::channel::mpsc::{self, UnboundedSender};
@@ -16,30 +19,91 @@ use futures::{StreamExt, TryStreamExt, stream};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+/// Runs each test on every store there is.
+macro_rules! on_each_store {
+    ($($test:ident),+ $(,)?) => {
+        on_each_store!(@store on_disk, $($test),+);
+        on_each_store!(@store in_a_bucket, $($test),+);
+    };
+    (@store $store:ident, $($test:ident),+) => {
+        mod $store {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$test(crate::blobs::Store::$store().await).await;
+                }
+            )+
+        }
+    };
+}
+pub(crate) use on_each_store;
+
+on_each_store!(
+    what_is_put_is_there_and_replaces_what_was_there,
+    what_is_absent_is_absent_in_every_way,
+    a_key_that_could_leave_the_store_is_refused_by_every_operation,
+    a_file_is_taken_over,
+    a_file_from_another_filesystem_is_taken_over_too,
+    a_link_or_a_folder_is_not_taken_for_a_file,
+    a_stream_is_stored_whole_or_not_at_all,
+    a_large_blob_streams_in_bounded_pieces,
+    a_range_beyond_the_blob_is_refused,
+    a_prefix_takes_all_below_it_and_nothing_beside_it,
+    putting_and_deleting_neighbours_at_once_loses_nothing,
+    listing_goes_on_after_a_key_in_the_order_of_keys,
+);
+
 pub struct Store {
     pub blobs: Blobs,
+    /// On the disk only: the folder of the blobs.
     pub root: PathBuf,
     pub folder: TempDir,
+    pub s3: Option<TestS3>,
 }
 
 impl Store {
-    pub async fn new() -> Self {
+    pub async fn on_disk() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("blobs");
         Self {
             blobs: Blobs::open_local(&root).await.unwrap(),
             root,
             folder,
+            s3: None,
         }
     }
 
-    /// Every file and folder below the root, but the three of the store itself.
+    pub async fn in_a_bucket() -> Self {
+        let s3 = TestS3::start();
+        Self {
+            blobs: bucket(&s3.settings()).await,
+            s3: Some(s3),
+            ..Self::on_disk().await
+        }
+    }
+
+    /// The same store as another process opens it.
+    pub async fn reopened(&self) -> Blobs {
+        match &self.s3 {
+            Some(s3) => bucket(&s3.settings()).await,
+            None => Blobs::open_local(&self.root).await.unwrap(),
+        }
+    }
+
+    /// Every file and folder below the root, but the three of the store itself; or every object.
     pub fn leftovers(&self) -> Vec<PathBuf> {
+        if let Some(s3) = &self.s3 {
+            return s3.objects().into_iter().map(PathBuf::from).collect();
+        }
         let mut found = Vec::new();
         walk(&self.root, &mut found);
         found.retain(|path| !path.ends_with(".tmp") && !path.ends_with(".partial"));
         found
     }
+}
+
+pub async fn bucket(settings: &S3Config) -> Blobs {
+    Blobs::new(Arc::new(S3Blobs::open(settings).await.unwrap()))
 }
 
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -85,9 +149,8 @@ async fn text(blobs: &Blobs, key: &str) -> String {
     String::from_utf8(blobs.get(key).await.unwrap().to_vec()).unwrap()
 }
 
-#[tokio::test]
-async fn what_is_put_is_there_and_replaces_what_was_there() {
-    let Store { blobs, root, .. } = &Store::new().await;
+async fn what_is_put_is_there_and_replaces_what_was_there(store: Store) {
+    let blobs = &store.blobs;
     blobs
         .put_bytes("a/b/c.txt", Bytes::from_static(b"one"))
         .await
@@ -99,20 +162,23 @@ async fn what_is_put_is_there_and_replaces_what_was_there() {
         .await
         .unwrap();
     assert_eq!(text(blobs, "a/b/c.txt").await, "second");
-    let path = blobs.local_path("a/b/c.txt").unwrap().unwrap();
-    assert_eq!(std::fs::read(path).unwrap(), b"second");
-    let reopened = Blobs::open_local(root).await.unwrap();
+    match blobs.local_path("a/b/c.txt").unwrap() {
+        Some(path) => assert_eq!(std::fs::read(path).unwrap(), b"second"),
+        None => assert!(store.s3.is_some()),
+    }
+    let reopened = store.reopened().await;
     assert_eq!(text(&reopened, "a/b/c.txt").await, "second");
 }
 
-#[tokio::test]
-async fn what_is_absent_is_absent_in_every_way() {
-    let Store { blobs, .. } = &Store::new().await;
+async fn what_is_absent_is_absent_in_every_way(store: Store) {
+    let blobs = &store.blobs;
     blobs
         .put_bytes("a/b", Bytes::from_static(b"x"))
         .await
         .unwrap();
-    for absent in ["c", "a", "a/b/c", "a/c"] {
+    // The folder that the test's S3 server keeps its objects in shows through.
+    let folder = if store.s3.is_some() { "d" } else { "a" };
+    for absent in ["c", folder, "a/b/c", "a/c"] {
         assert!(!blobs.exists(absent).await.unwrap(), "{absent}");
         assert!(!blobs.delete(absent).await.unwrap(), "{absent}");
         let error = blobs.open(absent).await.unwrap_err();
@@ -128,9 +194,8 @@ async fn what_is_absent_is_absent_in_every_way() {
     );
 }
 
-#[tokio::test]
-async fn a_key_that_could_leave_the_store_is_refused_by_every_operation() {
-    let Store { blobs, .. } = &Store::new().await;
+async fn a_key_that_could_leave_the_store_is_refused_by_every_operation(store: Store) {
+    let blobs = &store.blobs;
     for key in ["../x", "/etc/passwd", ".tmp/x", "a/../../x", ""] {
         assert!(matches!(blobs.open(key).await, Err(BlobError::Key { .. })));
         assert!(matches!(
@@ -155,7 +220,7 @@ async fn a_key_that_could_leave_the_store_is_refused_by_every_operation() {
 
 #[tokio::test]
 async fn a_blob_cannot_be_a_folder_of_another() {
-    let Store { blobs, .. } = &Store::new().await;
+    let Store { blobs, .. } = &Store::on_disk().await;
     blobs
         .put_bytes("a/b", Bytes::from_static(b"x"))
         .await
@@ -173,9 +238,7 @@ async fn a_blob_cannot_be_a_folder_of_another() {
     assert_eq!(text(blobs, "a/b").await, "x");
 }
 
-#[tokio::test]
-async fn a_file_is_taken_over() {
-    let store = Store::new().await;
+async fn a_file_is_taken_over(store: Store) {
     let made = store.folder.path().join("made.mp4");
     std::fs::write(&made, "moved").unwrap();
     assert_eq!(store.blobs.put_file("v/made", &made).await.unwrap(), 5);
@@ -183,9 +246,7 @@ async fn a_file_is_taken_over() {
     assert_eq!(text(&store.blobs, "v/made").await, "moved");
 }
 
-#[tokio::test]
-async fn a_file_from_another_filesystem_is_taken_over_too() {
-    let store = Store::new().await;
+async fn a_file_from_another_filesystem_is_taken_over_too(store: Store) {
     let elsewhere = tempfile::Builder::new().tempfile_in("/dev/shm").unwrap();
     std::fs::write(elsewhere.path(), "moved").unwrap();
     assert_eq!(
@@ -200,9 +261,7 @@ async fn a_file_from_another_filesystem_is_taken_over_too() {
     assert_eq!(text(&store.blobs, "v/made").await, "moved");
 }
 
-#[tokio::test]
-async fn a_link_or_a_folder_is_not_taken_for_a_file() {
-    let store = Store::new().await;
+async fn a_link_or_a_folder_is_not_taken_for_a_file(store: Store) {
     let link = store.folder.path().join("link");
     std::os::unix::fs::symlink("/etc/passwd", &link).unwrap();
     store.blobs.put_file("a", &link).await.unwrap_err();
@@ -214,9 +273,7 @@ async fn a_link_or_a_folder_is_not_taken_for_a_file() {
     assert!(!store.blobs.exists("a").await.unwrap());
 }
 
-#[tokio::test]
-async fn a_stream_is_stored_whole_or_not_at_all() {
-    let store = Store::new().await;
+async fn a_stream_is_stored_whole_or_not_at_all(store: Store) {
     let blobs = &store.blobs;
     let whole = pieces(&[b"on", b"", b"e"]);
     assert_eq!(blobs.put_stream("a/whole", whole, 3).await.unwrap(), 3);
@@ -238,9 +295,8 @@ async fn a_stream_is_stored_whole_or_not_at_all() {
     assert_eq!(store.leftovers(), before);
 }
 
-#[tokio::test]
-async fn a_large_blob_streams_in_bounded_pieces() {
-    let Store { blobs, .. } = &Store::new().await;
+async fn a_large_blob_streams_in_bounded_pieces(store: Store) {
+    let blobs = &store.blobs;
     let bytes: Vec<u8> = (0..3_000_001_u32).map(|i| (i % 251) as u8).collect();
     let parts: Vec<&[u8]> = bytes.chunks(70_000).collect();
     blobs
@@ -258,9 +314,8 @@ async fn a_large_blob_streams_in_bounded_pieces() {
     assert_eq!(read.concat(), bytes[17..2_999_990]);
 }
 
-#[tokio::test]
-async fn a_range_beyond_the_blob_is_refused() {
-    let Store { blobs, .. } = &Store::new().await;
+async fn a_range_beyond_the_blob_is_refused(store: Store) {
+    let blobs = &store.blobs;
     blobs
         .put_bytes("x", Bytes::from_static(b"0123456789"))
         .await
@@ -284,7 +339,7 @@ async fn a_range_beyond_the_blob_is_refused() {
 
 #[tokio::test]
 async fn an_open_blob_stays_readable_when_it_is_replaced_or_deleted() {
-    let Store { blobs, .. } = &Store::new().await;
+    let Store { blobs, .. } = &Store::on_disk().await;
     blobs
         .put_bytes("a/x", Bytes::from_static(b"old"))
         .await
@@ -300,7 +355,7 @@ async fn an_open_blob_stays_readable_when_it_is_replaced_or_deleted() {
 
 #[tokio::test]
 async fn deleting_leaves_no_empty_folders() {
-    let store = Store::new().await;
+    let store = Store::on_disk().await;
     for key in ["a/b/c/one", "a/b/two", "d/three"] {
         store
             .blobs
@@ -316,9 +371,7 @@ async fn deleting_leaves_no_empty_folders() {
     assert_eq!(store.leftovers(), Vec::<PathBuf>::new());
 }
 
-#[tokio::test]
-async fn a_prefix_takes_all_below_it_and_nothing_beside_it() {
-    let store = Store::new().await;
+async fn a_prefix_takes_all_below_it_and_nothing_beside_it(store: Store) {
     let blobs = &store.blobs;
     for key in ["v/1/a", "v/1/b/c", "v/10/a", "v/1.x"] {
         blobs
@@ -344,9 +397,8 @@ async fn a_prefix_takes_all_below_it_and_nothing_beside_it() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn putting_and_deleting_neighbours_at_once_loses_nothing() {
-    let Store { blobs, .. } = &Store::new().await;
+async fn putting_and_deleting_neighbours_at_once_loses_nothing(store: Store) {
+    let blobs = &store.blobs;
     let neighbour = |number: usize| async move {
         let key = format!("shared/deep/{number}");
         for _ in 0..40 {
@@ -365,9 +417,31 @@ async fn putting_and_deleting_neighbours_at_once_loses_nothing() {
     assert_eq!(blobs.list("shared", None, 10).await.unwrap().len(), 4);
 }
 
+async fn listing_goes_on_after_a_key_in_the_order_of_keys(store: Store) {
+    let blobs = &store.blobs;
+    let keys = ["a-b", "a/b", "a/b-c", "a/c/d", "a/cc", "b"];
+    for key in keys.iter().rev() {
+        blobs
+            .put_bytes(key, Bytes::from_static(b"x"))
+            .await
+            .unwrap();
+    }
+    let listed = async |prefix: &str, after: Option<&str>, limit| {
+        let after = after.map(|after| BlobKey::parse(after).unwrap());
+        let found = blobs.list(prefix, after.as_ref(), limit).await.unwrap();
+        let keys = found.iter().map(|entry| entry.key.to_string());
+        keys.collect::<Vec<_>>()
+    };
+    assert_eq!(listed("", None, 10).await, keys);
+    assert_eq!(listed("", Some("a/b"), 2).await, ["a/b-c", "a/c/d"]);
+    assert_eq!(listed("a", None, 2).await, ["a/b", "a/b-c"]);
+    assert_eq!(listed("a/", Some("a/b-c"), 10).await, ["a/c/d", "a/cc"]);
+    assert!(listed("a/x", None, 10).await.is_empty());
+}
+
 #[tokio::test]
 async fn opening_sweeps_what_a_killed_process_left_and_spares_what_is_being_written() {
-    let store = Store::new().await;
+    let store = Store::on_disk().await;
     let temp = store.root.join(".tmp");
     let (abandoned, fresh) = (temp.join("abandoned"), temp.join("fresh"));
     let doomed = temp.join("doomed");
@@ -429,7 +503,7 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let Store { blobs, .. } = &Store::new().await;
+            let Store { blobs, .. } = &Store::on_disk().await;
             let mut stored = BTreeMap::new();
             for key in keys {
                 let bytes = Bytes::from(key.clone());

@@ -4,17 +4,28 @@
 
 use std::path::PathBuf;
 
-use amphi_chassis::blob::{BlobError, Blobs};
+use amphi_chassis::blob::BlobError;
 use amphi_chassis::{Kind, Problem};
 use bytes::Bytes;
 
-use crate::blobs::{Store, broken_off, pieces, to_come};
+use crate::blobs::{Store, broken_off, on_each_store, pieces, to_come};
 
 const LIMIT: u64 = 1_000;
 
-#[tokio::test]
-async fn an_upload_goes_on_where_it_ended_even_after_a_restart() {
-    let store = Store::new().await;
+on_each_store!(
+    an_upload_goes_on_where_it_ended_even_after_a_restart,
+    bytes_that_came_before_the_sender_went_away_are_kept,
+    a_wrong_offset_is_refused_with_the_right_one,
+    it_does_not_grow_beyond_its_limit,
+    a_second_writer_is_refused_while_the_first_one_writes,
+    a_writer_that_is_dropped_lets_go,
+    wrong_bytes_can_be_cut_off_again,
+    committing_twice_is_committing_once,
+    what_was_never_begun_is_not_found,
+    deleting_it_leaves_nothing,
+);
+
+async fn an_upload_goes_on_where_it_ended_even_after_a_restart(store: Store) {
     let partial = store.blobs.create_partial("v/1/source").await.unwrap();
     let appended = partial
         .append(0, pieces(&[b"he", b"l"]), LIMIT)
@@ -22,7 +33,7 @@ async fn an_upload_goes_on_where_it_ended_even_after_a_restart() {
         .unwrap();
     assert_eq!(appended.length, 3);
 
-    let reopened = Blobs::open_local(&store.root).await.unwrap();
+    let reopened = store.reopened().await;
     let partial = reopened.create_partial("v/1/source").await.unwrap();
     let length = partial.length().await.unwrap();
     assert_eq!(length, 3);
@@ -37,19 +48,17 @@ async fn an_upload_goes_on_where_it_ended_even_after_a_restart() {
     assert!(!reopened.exists("v/1/source").await.unwrap());
     assert_eq!(partial.commit().await.unwrap(), 5);
     assert_eq!(reopened.get("v/1/source").await.unwrap(), "hello");
-    assert_eq!(
-        store
-            .leftovers()
-            .iter()
-            .filter(|path| path.is_file())
-            .count(),
-        1
-    );
+    let left = store.leftovers();
+    let expected = match store.s3 {
+        Some(_) => "it/blobs/v/1/source".into(),
+        None => store.root.join("v/1/source"),
+    };
+    let is_folder = |path: &&PathBuf| store.s3.is_none() && path.is_dir();
+    let files: Vec<_> = left.iter().filter(|path| !is_folder(path)).collect();
+    assert_eq!(files, [&expected]);
 }
 
-#[tokio::test]
-async fn bytes_that_came_before_the_sender_went_away_are_kept() {
-    let store = Store::new().await;
+async fn bytes_that_came_before_the_sender_went_away_are_kept(store: Store) {
     let partial = store.blobs.create_partial("x").await.unwrap();
     let appended = partial
         .append(0, broken_off(&[b"hel"]), LIMIT)
@@ -65,9 +74,7 @@ async fn bytes_that_came_before_the_sender_went_away_are_kept() {
     );
 }
 
-#[tokio::test]
-async fn a_wrong_offset_is_refused_with_the_right_one() {
-    let store = Store::new().await;
+async fn a_wrong_offset_is_refused_with_the_right_one(store: Store) {
     let partial = store.blobs.create_partial("x").await.unwrap();
     partial.append(0, pieces(&[b"abc"]), LIMIT).await.unwrap();
     for offset in [0, 2, 4] {
@@ -84,9 +91,7 @@ async fn a_wrong_offset_is_refused_with_the_right_one() {
     );
 }
 
-#[tokio::test]
-async fn it_does_not_grow_beyond_its_limit() {
-    let store = Store::new().await;
+async fn it_does_not_grow_beyond_its_limit(store: Store) {
     let partial = store.blobs.create_partial("x").await.unwrap();
     partial.append(0, pieces(&[b"abc"]), 4).await.unwrap();
     let error = partial
@@ -99,9 +104,7 @@ async fn it_does_not_grow_beyond_its_limit() {
     partial.append(length, pieces(&[b"d"]), 4).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_second_writer_is_refused_while_the_first_one_writes() {
-    let store = Store::new().await;
+async fn a_second_writer_is_refused_while_the_first_one_writes(store: Store) {
     let partial = store.blobs.create_partial("x").await.unwrap();
     let (sender, asked, bytes) = to_come();
     let first = tokio::spawn({
@@ -109,7 +112,7 @@ async fn a_second_writer_is_refused_while_the_first_one_writes() {
         async move { partial.append(0, bytes, LIMIT).await }
     });
     // Another process has a store of its own.
-    let other = Blobs::open_local(&store.root).await.unwrap();
+    let other = store.reopened().await;
     let second = other.partial("x").unwrap();
     asked.await.unwrap();
     let busy = second.append(0, pieces(&[]), LIMIT).await;
@@ -134,9 +137,7 @@ async fn a_second_writer_is_refused_while_the_first_one_writes() {
     );
 }
 
-#[tokio::test]
-async fn a_writer_that_is_dropped_lets_go() {
-    let store = Store::new().await;
+async fn a_writer_that_is_dropped_lets_go(store: Store) {
     let partial = store.blobs.create_partial("x").await.unwrap();
     let (sender, asked, bytes) = to_come();
     let first = tokio::spawn({
@@ -157,9 +158,7 @@ async fn a_writer_that_is_dropped_lets_go() {
     );
 }
 
-#[tokio::test]
-async fn wrong_bytes_can_be_cut_off_again() {
-    let store = Store::new().await;
+async fn wrong_bytes_can_be_cut_off_again(store: Store) {
     let partial = store.blobs.create_partial("x").await.unwrap();
     partial
         .append(0, pieces(&[b"good", b"bad"]), LIMIT)
@@ -174,9 +173,7 @@ async fn wrong_bytes_can_be_cut_off_again() {
     );
 }
 
-#[tokio::test]
-async fn committing_twice_is_committing_once() {
-    let store = Store::new().await;
+async fn committing_twice_is_committing_once(store: Store) {
     let partial = store.blobs.create_partial("a/x").await.unwrap();
     partial.append(0, pieces(&[b"abc"]), LIMIT).await.unwrap();
     assert_eq!(partial.commit().await.unwrap(), 3);
@@ -186,9 +183,7 @@ async fn committing_twice_is_committing_once() {
     assert_eq!(store.blobs.get("a/x").await.unwrap(), "abc");
 }
 
-#[tokio::test]
-async fn what_was_never_begun_is_not_found() {
-    let store = Store::new().await;
+async fn what_was_never_begun_is_not_found(store: Store) {
     let partial = store.blobs.partial("a/x").unwrap();
     assert!(matches!(
         partial.length().await,
@@ -203,12 +198,10 @@ async fn what_was_never_begun_is_not_found() {
     assert!(!partial.delete().await.unwrap());
 }
 
-#[tokio::test]
-async fn deleting_it_leaves_nothing() {
-    let store = Store::new().await;
+async fn deleting_it_leaves_nothing(store: Store) {
     let partial = store.blobs.create_partial("a/b/x").await.unwrap();
     partial.append(0, pieces(&[b"abc"]), LIMIT).await.unwrap();
-    assert!(partial.local_path().unwrap().is_file());
+    assert_eq!(partial.local_path().is_some(), store.s3.is_none());
     assert!(partial.delete().await.unwrap());
     assert_eq!(store.leftovers(), Vec::<PathBuf>::new());
 }

@@ -3,6 +3,7 @@
 mod auth;
 mod blobs;
 mod blobs_partial;
+mod blobs_s3;
 mod bus;
 mod database;
 mod database_connect;

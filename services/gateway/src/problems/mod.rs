@@ -89,7 +89,6 @@ mod tests {
         "lease_lost",
         "malformed_event",
         "malformed_registration",
-        "no_local_file",
         "not_of_this_task",
         "output_interrupted",
         "output_too_large",

@@ -226,6 +226,9 @@ pub const PROBLEMS: &[ProblemEntry] = table! {
     "source_refused":
         "The file is not one that can be made into a video.",
         "`detail` says why; convert it to a common format such as MP4.";
+    "storage_away":
+        "The storage does not answer at the moment; what was received is kept.",
+        "Try again in a while.";
     "storage_full":
         "The server's storage is full.",
         "What was received is kept: try again once the operator made room.";

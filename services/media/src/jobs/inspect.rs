@@ -100,11 +100,12 @@ async fn look(media: &Media, video_id: VideoId, source_key: &str) -> Result<(), 
     // What an earlier, failed source of the same video may have left would be taken for segments of this one.
     media.blobs.delete_prefix(&keys::media(video_id)).await?;
     media.blobs.delete_prefix(&keys::images(video_id)).await?;
-    let path = media.blobs.local_path(source_key)?.ok_or_else(|| {
-        Problem::unavailable("no_local_file", "Inspection needs a blob store of files.")
-    })?;
+    let file = media
+        .blobs
+        .as_file(source_key, &media.fetched_folder)
+        .await?;
     let tools = media.tools().await.map_err(Problem::internal)?;
-    let source = match inspect(tools, &path, &media.settings.limits).await {
+    let source = match inspect(tools, file.path(), &media.settings.limits).await {
         Ok(source) => source,
         Err(error) => {
             return Err(match error.human_reason() {
