@@ -9,6 +9,8 @@ mod keys;
 mod ports;
 mod process;
 mod proxy;
+#[cfg(feature = "redis")]
+mod redis;
 mod servers;
 mod statements;
 
@@ -22,6 +24,8 @@ pub use keys::TestKeys;
 pub use ports::free_address;
 pub use process::{TestProcess, TestProcessBuilder};
 pub use proxy::{Line, Proxy};
+#[cfg(feature = "redis")]
+pub use redis::TestRedis;
 pub use statements::Statements;
 
 /// How long a test waits for what must come.

@@ -18,5 +18,6 @@ mod outbox;
 mod outbox_failures;
 mod peers;
 mod rpc;
+mod shared;
 mod stand_ins;
 mod support;
