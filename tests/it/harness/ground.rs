@@ -1,6 +1,6 @@
 //! What a platform stands on: how it is spread over processes, and the engines under it.
 
-use amphi_chassis::testing::{Engine, TestBroker, TestDatabases};
+use amphi_chassis::testing::{Engine, TestBroker, TestDatabases, TestRedis};
 
 /// Every role in one process, or each in its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,7 @@ impl Ground {
         }
     }
 
+    /// And with Redis: who needs one of them has more than one machine, and has use for both.
     pub const fn with_rabbitmq(self) -> Self {
         Self {
             has_rabbitmq: true,
@@ -61,6 +62,7 @@ impl Ground {
 pub struct Held {
     databases: Option<TestDatabases>,
     queues: Option<TestBroker>,
+    redis: Option<TestRedis>,
 }
 
 impl Held {
@@ -70,6 +72,7 @@ impl Held {
         Self {
             databases: has_server.then(|| TestDatabases::create(ground.engine)),
             queues: ground.has_rabbitmq.then(TestBroker::rabbitmq),
+            redis: ground.has_rabbitmq.then(TestRedis::create),
         }
     }
 
@@ -84,6 +87,10 @@ impl Held {
             set("AMPHI_BUS__KIND", "rabbitmq");
             set("AMPHI_BUS__URL", &queues.url());
             set("AMPHI_BUS__PREFIX", queues.prefix());
+        }
+        if let Some(redis) = &self.redis {
+            set("AMPHI_SHARED__URL", &redis.url());
+            set("AMPHI_SHARED__PREFIX", redis.prefix());
         }
         settings
     }

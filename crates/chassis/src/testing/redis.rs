@@ -80,6 +80,21 @@ impl TestRedis {
     pub fn keys(&self) -> Vec<String> {
         keys(&self.prefix).unwrap()
     }
+
+    /// The sessions that a process which comes now is told of.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    #[must_use]
+    pub fn revoked(&self) -> Vec<String> {
+        let mut connection = Client::open(servers::redis())
+            .unwrap()
+            .get_connection()
+            .unwrap();
+        let key = format!("{}:revoked", self.prefix);
+        let ids = redis::cmd("ZRANGE").arg(key).arg(0).arg(-1).to_owned();
+        ids.query(&mut connection).unwrap()
+    }
 }
 
 impl Drop for TestRedis {

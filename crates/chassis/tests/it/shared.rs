@@ -273,6 +273,13 @@ async fn a_redis_that_cannot_be_used_says_why_within_five_seconds() {
     assert!(error.contains("Check user, password"), "{error}");
     assert!(error.contains(&server.to_string()), "{error}");
 
+    let no_tls = Settings {
+        url: Secret::new(format!("rediss://u:hunter2@{server}")),
+        ..redis.settings()
+    };
+    let error = refused(&no_tls).await;
+    assert!(error.contains("no answer from the Redis"), "{error}");
+
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = silent.local_addr().unwrap();
     let error = refused(&with_credentials(&redis, "u:hunter2", address)).await;

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use amphi_contracts::SessionId;
-use redis::{Client, IntoConnectionInfo as _, ProtocolVersion, RedisResult, Script};
+use redis::{
+    Client, ConnectionAddr, IntoConnectionInfo as _, ProtocolVersion, RedisResult, Script,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{OnRevoked, Server, Settings, SharedError, Take};
@@ -67,6 +69,12 @@ impl Redis {
             .into_connection_info()
             .map_err(unreadable)?;
         let target = info.addr().to_string();
+        // The client takes the TLS of the process. Of the two that are linked there is no default, so one is named; where there
+        // is one already, that is as good.
+        if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
+            let provider = rustls::crypto::aws_lc_rs::default_provider();
+            provider.install_default().ok();
+        }
         let protocol = info
             .redis_settings()
             .clone()
