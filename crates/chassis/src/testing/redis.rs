@@ -49,13 +49,14 @@ impl TestRedis {
         place.unwrap().parse().unwrap()
     }
 
-    /// The section `[shared]`; a server that failed is left alone for a moment only.
+    /// The section `[shared]`: an answer may take long on a busy machine, and a server that failed is left alone for a moment
+    /// only.
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings {
             url: Secret::new(self.url()),
             prefix: self.prefix.clone(),
-            timeout: Duration::from_millis(500),
+            timeout: Duration::from_secs(5),
             retry: Duration::from_millis(50),
         }
     }

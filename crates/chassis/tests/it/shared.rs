@@ -113,13 +113,19 @@ async fn buckets_do_not_stay_in_redis_once_they_are_full() {
 async fn without_redis_each_process_counts_by_itself_until_it_is_back() {
     let redis = TestRedis::create();
     let line = Proxy::before(redis.address()).await;
-    let settings = redis.settings_by(line.address());
+    let settings = Settings {
+        timeout: Duration::from_secs(2),
+        ..redis.settings_by(line.address())
+    };
     let one = member(&settings).start().await;
     let two = member(&settings).start().await;
     for outage in [Line::Refused, Line::Silent] {
         line.set(outage);
-        until_shared(&one, false).await;
-        until_shared(&two, false).await;
+        for process in [&one, &two] {
+            let limit = limit(process, 5);
+            futures::future::join_all((0..3).map(|_| limit.take("first", 1))).await;
+            until_shared(process, false).await;
+        }
         let key = format!("{outage:?}");
         assert_eq!(let_through(&limit(&one, 5), &key).await, 5, "{outage:?}");
         assert_eq!(let_through(&limit(&two, 5), &key).await, 5, "{outage:?}");

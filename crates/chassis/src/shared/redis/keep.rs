@@ -117,7 +117,9 @@ impl Redis {
     }
 
     fn explain(&self, error: &RedisError) -> SharedError {
-        let (target, reason) = (self.target.clone(), error.to_string());
+        // The message goes on after it.
+        let reason = error.to_string().trim_end_matches('.').to_owned();
+        let target = self.target.clone();
         match error.kind() {
             ErrorKind::Io
             | ErrorKind::Server(
