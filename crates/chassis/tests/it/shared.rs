@@ -156,14 +156,17 @@ async fn an_outage_gives_nobody_a_fresh_start() {
 async fn a_silent_redis_makes_a_few_wait_and_then_nobody() {
     let redis = TestRedis::create();
     let line = Proxy::before(redis.address()).await;
-    // Once it has failed it is not tried again within this test.
     let settings = Settings {
         timeout: Duration::from_millis(100),
-        retry: Duration::from_secs(600),
         ..redis.settings_by(line.address())
     };
     let process = member(&settings).start().await;
     let limit = limit(&process, 1_000_000);
+    // From here on it is a connection like any other, no longer that of the start.
+    line.set(Line::Refused);
+    until_shared(&process, false).await;
+    line.set(Line::Open);
+    until_shared(&process, true).await;
     line.set(Line::Silent);
     let many = async {
         for _ in 0..2000 {
