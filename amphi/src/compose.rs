@@ -3,7 +3,7 @@
 use amphi_chassis::config::{Config, ConfigError};
 use amphi_chassis::db::Db;
 use amphi_chassis::service::{BuildFn, build_fn};
-use amphi_chassis::{Role, bus};
+use amphi_chassis::{Role, bus, shared};
 use sea_orm::DbErr;
 use sea_orm_migration::MigratorTrait;
 
@@ -25,7 +25,10 @@ pub fn builder(role: Role) -> BuildFn {
 /// Reads every section that is not read with the configuration itself, as its owner will, and tells what does not make
 /// sense: by itself, or when every value does, together.
 pub fn check_settings(config: &Config) -> Vec<ConfigError> {
-    let bus = config.section::<bus::Settings>("bus").map(drop);
+    let engines = [
+        config.section::<bus::Settings>("bus").map(drop),
+        config.section::<shared::Settings>("shared").map(drop),
+    ];
     let roles = Role::ALL.into_iter().map(|role| {
         let section = role.as_str();
         match role {
@@ -47,7 +50,8 @@ pub fn check_settings(config: &Config) -> Vec<ConfigError> {
                 .map(drop),
         }
     });
-    let values: Vec<ConfigError> = std::iter::once(bus)
+    let values: Vec<ConfigError> = engines
+        .into_iter()
         .chain(roles)
         .filter_map(Result::err)
         .collect();

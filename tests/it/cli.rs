@@ -2,9 +2,9 @@
 
 use std::process::Output;
 
-use amphi_chassis::testing::TestS3;
+use amphi_chassis::testing::{TestRedis, TestS3, free_address};
 
-use crate::harness::{Platform, amphi, clips, stream};
+use crate::harness::{Platform, amphi, bounded, clips, stream};
 
 fn run(args: &[&str]) -> Output {
     amphi().args(args).output().unwrap()
@@ -139,6 +139,47 @@ fn the_doctor_tries_the_bucket_and_names_the_setting_that_is_wrong() {
         "{said}"
     );
     assert!(!said.contains("guessed"), "{said}");
+}
+
+#[test]
+fn the_doctor_says_why_redis_cannot_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let nobody = format!("redis://nobody:hunter2@{}", TestRedis::create().address());
+    let nowhere = format!("redis://u:hunter2@{}", free_address());
+    for (url, finding) in [
+        (nobody, "Check user, password"),
+        (nowhere, "no answer from the Redis"),
+    ] {
+        let output = amphi()
+            .args(["doctor", "--data", folder.path().to_str().unwrap()])
+            .env("AMPHI_SERVER__LISTEN", "127.0.0.1:0")
+            .env("AMPHI_SERVER__INTERNAL_LISTEN", "127.0.0.1:0")
+            .env("AMPHI_SHARED__URL", url)
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        let shown = text(&output.stdout);
+        assert!(shown.contains("✗ shared"), "{shown}");
+        assert!(shown.contains(finding), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+#[test]
+fn a_wrong_password_of_redis_is_told_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let nobody = format!("redis://nobody:hunter2@{}", TestRedis::create().address());
+    let mut command = amphi();
+    command
+        .args(["serve", "--data", folder.path().to_str().unwrap()])
+        .args(["--listen", "127.0.0.1:0"])
+        .args(["--internal-listen", "127.0.0.1:0"])
+        .env("AMPHI_SHARED__URL", nobody);
+    let output = bounded(&mut command);
+    assert!(!output.status.success());
+    let error = text(&output.stderr);
+    assert!(error.contains("Check user, password"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
 }
 
 #[test]

@@ -74,6 +74,10 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("bus.prefix", "a b", "letters, digits"),
     ("bus.prefetch", "65536", "from 1 to 65535"),
     ("bus.attempts_max", "0", "from 1 to"),
+    ("shared.url", "http://127.0.0.1", "rediss://"),
+    ("shared.prefix", "a b", "letters, digits"),
+    ("shared.timeout_ms", "0", "from 1 to 10000"),
+    ("shared.retry_ms", "9", "from 10 to 600000"),
     ("log.format", "xml", "expected one of"),
     ("log.filter", "a=b=c", "levels such as"),
     ("telemetry.sample_ratio", "1.5", "from 0 to 1"),
@@ -344,14 +348,15 @@ fn a_value_that_cannot_work_is_refused_with_key_value_origin_and_cure() {
         // Which one of a list is wrong is said as well.
         let is_named = complaint.contains(&format!("`{key}")) && complaint.contains(&variable(key));
         assert!(is_named && complaint.contains(cure), "{key}: {complaint}");
-        let may_be_shown = !matches!(
-            *key,
-            "cluster.secret"
-                | "database.url"
-                | "bus.url"
-                | "blobs.s3.access_key_secret"
-                | "registry.password"
-        );
+        let may_hold_a_password = [
+            "cluster.secret",
+            "database.url",
+            "bus.url",
+            "blobs.s3.access_key_secret",
+            "shared.url",
+            "registry.password",
+        ];
+        let may_be_shown = !may_hold_a_password.contains(key);
         let part = value.rsplit(',').next().unwrap();
         assert!(
             !may_be_shown || complaint.contains(part),

@@ -10,6 +10,7 @@ use amphi_chassis::blob::{Blobs, Examined};
 use amphi_chassis::bus;
 use amphi_chassis::config::Config;
 use amphi_chassis::db::{self, Db};
+use amphi_chassis::shared::{self, Shared};
 use serde::Serialize;
 
 use super::Exit;
@@ -78,6 +79,7 @@ pub async fn run(args: &Doctor, config: &Config) -> anyhow::Result<Exit> {
         database(config).await,
         broker(config).await,
         blobs(config).await,
+        shared_state(config).await,
         clock(),
     ];
     checks.extend(settings(config));
@@ -329,6 +331,25 @@ async fn blobs(config: &Config) -> Check {
         );
     }
     Check::good("blobs", finding)
+}
+
+async fn shared_state(config: &Config) -> Check {
+    let settings: shared::Settings = match config.section("shared") {
+        Ok(settings) => settings,
+        Err(error) => return Check::bad("shared", error.to_string(), "see `amphi config dump`"),
+    };
+    if settings.is_in_memory() {
+        return Check::good("shared", "memory: each process counts by itself");
+    }
+    match Shared::check(&settings).await {
+        Ok(()) => Check::good("shared", "redis: answers"),
+        // The error itself says what to do.
+        Err(error) => Check::bad(
+            "shared",
+            error.to_string(),
+            "see `shared.url` in `amphi config dump`",
+        ),
+    }
 }
 
 fn clock() -> Check {

@@ -18,6 +18,7 @@ pub mod role;
 pub mod rpc;
 pub mod secret;
 pub mod service;
+pub mod shared;
 pub mod telemetry;
 pub mod testing;
 

@@ -18,6 +18,7 @@ use crate::config::{Config, ConfigError};
 use crate::db::{self, Db};
 use crate::events::Consumer;
 use crate::rpc::{Clients, GrpcServices};
+use crate::shared::Shared;
 use crate::telemetry::SpanFeed;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -31,6 +32,8 @@ pub enum StartError {
     ClusterSecret(#[from] crate::auth::ClusterSecretError),
     #[error(transparent)]
     Bus(#[from] crate::bus::BusError),
+    #[error(transparent)]
+    Shared(#[from] crate::shared::SharedError),
     #[error("{role}: {what}")]
     Service {
         role: Role,
@@ -96,6 +99,8 @@ pub struct Context {
     pub clients: Clients,
     pub verifier: TokenVerifier,
     pub blobs: Blobs,
+    /// What the processes of this installation know together.
+    pub shared: Shared,
     pub spans: SpanFeed,
     pub instance: InstanceId,
     /// Cancelled when the process begins to stop: live updates end, new long work is not begun.

@@ -10,7 +10,7 @@ use amphi_contracts::AccountId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::extract::ClientIp;
-use crate::rate_limit::Network;
+use crate::rate_limits::Network;
 
 /// Whose streams are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

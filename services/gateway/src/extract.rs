@@ -12,7 +12,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
 use crate::gateway::Gateway;
-use crate::rate_limit::Network;
+use crate::rate_limits::Network;
 
 /// The one id in a path.
 #[derive(Debug)]

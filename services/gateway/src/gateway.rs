@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dto::about::About;
 use crate::event_streams::EventStreams;
-use crate::rate_limit::{RateLimit, RefreshLimit};
+use crate::rate_limits::Limits;
 use crate::settings::Settings;
 use crate::web::CompressedFiles;
 
@@ -25,9 +25,7 @@ struct Inner {
     verifier: TokenVerifier,
     settings: Settings,
     about: About,
-    auth_limit: RateLimit,
-    refresh_limit: RefreshLimit,
-    browser_spans_limit: RateLimit,
+    limits: Limits,
     event_streams: EventStreams,
     web_files: CompressedFiles,
     is_https: bool,
@@ -42,12 +40,7 @@ impl Gateway {
             inner: Arc::new(Inner {
                 clients: ctx.clients.clone(),
                 verifier: ctx.verifier.clone(),
-                auth_limit: RateLimit::per_minute(settings.auth_attempts_per_minute),
-                refresh_limit: RefreshLimit::per_minute(
-                    settings.refreshes_per_minute,
-                    settings.refreshes_per_address_per_minute,
-                ),
-                browser_spans_limit: RateLimit::per_minute(settings.browser_spans_per_minute),
+                limits: Limits::new(&ctx.shared, &settings),
                 event_streams: EventStreams::new(
                     settings.event_streams_max,
                     settings.event_streams_per_caller_max,
@@ -81,22 +74,10 @@ impl Gateway {
         &self.inner.about
     }
 
-    /// Signing in and registering, by client address.
+    /// How often clients may do what costs much or guesses.
     #[must_use]
-    pub fn auth_limit(&self) -> &RateLimit {
-        &self.inner.auth_limit
-    }
-
-    /// Exchanging refresh tokens.
-    #[must_use]
-    pub fn refresh_limit(&self) -> &RefreshLimit {
-        &self.inner.refresh_limit
-    }
-
-    /// Spans that browsers send, by client address.
-    #[must_use]
-    pub fn browser_spans_limit(&self) -> &RateLimit {
-        &self.inner.browser_spans_limit
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
     }
 
     #[must_use]

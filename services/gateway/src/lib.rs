@@ -11,7 +11,7 @@ pub mod dto;
 pub mod layers;
 pub mod negotiation;
 pub mod problems;
-pub mod rate_limit;
+pub mod rate_limits;
 pub mod settings;
 pub mod web;
 

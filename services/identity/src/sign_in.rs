@@ -176,7 +176,7 @@ impl SignIn {
                 successor_expires_at_us,
             } => self.signed_in(account, session_id, &successor, successor_expires_at_us),
             Exchange::Reused { session_id } => {
-                self.verifier.revoke_locally(session_id);
+                self.verifier.revoke(session_id).await;
                 tracing::warn!(%session_id, "a refresh token was used twice; its session is revoked");
                 Err(Error::RefreshTokenReused)
             }
@@ -190,7 +190,7 @@ impl SignIn {
             return Ok(());
         };
         if let Some(session_id) = self.store.revoke_by_token(&token, now_us()).await? {
-            self.verifier.revoke_locally(session_id);
+            self.verifier.revoke(session_id).await;
         }
         Ok(())
     }
@@ -198,7 +198,7 @@ impl SignIn {
     /// Ends a session.
     pub async fn logout(&self, session_id: SessionId) -> Result<(), Error> {
         self.store.revoke(session_id, now_us()).await?;
-        self.verifier.revoke_locally(session_id);
+        self.verifier.revoke(session_id).await;
         Ok(())
     }
 

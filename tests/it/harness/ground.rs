@@ -1,6 +1,6 @@
 //! What a platform stands on: how it is spread over processes, and the engines under it.
 
-use amphi_chassis::testing::{Engine, TestBroker, TestDatabases, TestS3};
+use amphi_chassis::testing::{Engine, TestBroker, TestDatabases, TestRedis, TestS3};
 
 /// Every role in one process, or each in its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,7 @@ impl Ground {
         }
     }
 
+    /// And with Redis: who needs one of them has more than one machine, and has use for both.
     pub const fn with_rabbitmq(self) -> Self {
         Self {
             has_rabbitmq: true,
@@ -71,6 +72,7 @@ pub struct Held {
     databases: Option<TestDatabases>,
     queues: Option<TestBroker>,
     s3: Option<TestS3>,
+    redis: Option<TestRedis>,
 }
 
 impl Held {
@@ -81,6 +83,7 @@ impl Held {
             databases: has_server.then(|| TestDatabases::create(ground.engine)),
             queues: ground.has_rabbitmq.then(TestBroker::rabbitmq),
             s3: ground.has_s3.then(TestS3::start),
+            redis: ground.has_rabbitmq.then(TestRedis::create),
         }
     }
 
@@ -98,6 +101,10 @@ impl Held {
         }
         for (key, value) in self.s3.iter().flat_map(TestS3::variables) {
             set(key, &value);
+        }
+        if let Some(redis) = &self.redis {
+            set("AMPHI_SHARED__URL", &redis.url());
+            set("AMPHI_SHARED__PREFIX", redis.prefix());
         }
         settings
     }

@@ -16,6 +16,10 @@ pub const CLOCK_LEEWAY: Duration = Duration::from_secs(30);
 /// No token that lives longer is accepted, so that a revocation may be forgotten after this time.
 pub const ACCESS_TOKEN_LIFETIME_MAX: Duration = Duration::from_secs(3600);
 
+/// For how long a verifier remembers that a session was revoked: by then its last token has ended everywhere.
+pub(crate) const REVOCATION_MEMORY: Duration =
+    ACCESS_TOKEN_LIFETIME_MAX.saturating_add(CLOCK_LEEWAY.saturating_mul(2));
+
 /// The payload of an access token (RFC 7519), signed with EdDSA, its header naming the key by `kid`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessTokenClaims {

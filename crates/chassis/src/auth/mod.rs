@@ -12,6 +12,7 @@ mod service_token;
 mod verifier;
 
 pub use caller::{AccountClaims, AccountRole, Caller};
+pub(crate) use claims::REVOCATION_MEMORY;
 pub use claims::{
     ACCESS_TOKEN_LIFETIME_MAX, AccessTokenClaims, CLOCK_LEEWAY, TOKEN_AUDIENCE, TOKEN_ISSUER,
 };

@@ -15,9 +15,10 @@ use super::key_source::{Keys, ed25519_keys};
 use super::service_token::now_s;
 use super::{
     ACCESS_TOKEN_LIFETIME_MAX, AccessTokenClaims, AccountClaims, CLOCK_LEEWAY, Caller, KeySource,
-    ServiceTokens, TOKEN_AUDIENCE, TOKEN_ISSUER,
+    REVOCATION_MEMORY, ServiceTokens, TOKEN_AUDIENCE, TOKEN_ISSUER,
 };
 use crate::Problem;
+use crate::shared::Shared;
 
 /// How often revoked sessions are asked for.
 pub const REVOCATION_POLL_INTERVAL: Duration = Duration::from_secs(2);
@@ -79,6 +80,7 @@ pub struct TokenVerifier {
 struct Inner {
     source: Box<dyn KeySource>,
     service_tokens: ServiceTokens,
+    shared: Shared,
     keys: RwLock<Arc<Keys>>,
     /// Held while keys are fetched, so that a burst of unknown keys makes one call.
     last_fetch: Mutex<Option<Fetch>>,
@@ -98,6 +100,19 @@ struct Verified {
     expires_at: i64,
 }
 
+impl Inner {
+    fn note_revoked(&self, session_id: SessionId) {
+        let mut revoked = self
+            .revoked
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        if revoked.len() >= REVOKED_SESSIONS_MAX {
+            forget_the_oldest_half(&mut revoked);
+        }
+        revoked.insert(session_id, Instant::now());
+    }
+}
+
 impl std::fmt::Debug for TokenVerifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TokenVerifier").finish_non_exhaustive()
@@ -105,8 +120,19 @@ impl std::fmt::Debug for TokenVerifier {
 }
 
 impl TokenVerifier {
+    /// One that learns of revoked sessions from its source alone.
     #[must_use]
     pub fn new(source: impl KeySource, service_tokens: ServiceTokens) -> Self {
+        Self::with_shared(source, service_tokens, Shared::default())
+    }
+
+    /// One that learns of revoked sessions from the shared state, too, and tells of those that end here.
+    #[must_use]
+    pub fn with_shared(
+        source: impl KeySource,
+        service_tokens: ServiceTokens,
+        shared: Shared,
+    ) -> Self {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_audience(&[TOKEN_AUDIENCE]);
         validation.set_issuer(&[TOKEN_ISSUER]);
@@ -116,6 +142,7 @@ impl TokenVerifier {
             inner: Arc::new(Inner {
                 source: Box::new(source),
                 service_tokens,
+                shared,
                 keys: RwLock::default(),
                 last_fetch: Mutex::new(None),
                 verified: Cache::builder()
@@ -150,17 +177,16 @@ impl TokenVerifier {
         self.still_good(&verified)
     }
 
+    /// Refuses the session's tokens from now on: here at once, and at once in the processes that share with this one. The
+    /// others learn of it from identity, which must know of it already.
+    pub async fn revoke(&self, session_id: SessionId) {
+        self.revoke_locally(session_id);
+        self.inner.shared.tell_revoked(session_id).await;
+    }
+
     /// Refuses the session's tokens from now on in this process, before the next poll brings it.
     pub fn revoke_locally(&self, session_id: SessionId) {
-        let mut revoked = self
-            .inner
-            .revoked
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        if revoked.len() >= REVOKED_SESSIONS_MAX {
-            forget_the_oldest_half(&mut revoked);
-        }
-        revoked.insert(session_id, Instant::now());
+        self.inner.note_revoked(session_id);
     }
 
     fn still_good(&self, verified: &Verified) -> Result<Caller, TokenError> {
@@ -293,13 +319,25 @@ impl TokenVerifier {
         }
     }
 
+    /// Learns from the shared state which sessions other processes have revoked, until shutdown. What it does not tell, the
+    /// poll of identity does.
+    pub async fn follow_shared(self, shutdown: CancellationToken) {
+        let inner = Arc::downgrade(&self.inner);
+        let on_revoked = move |session_id| {
+            if let Some(inner) = inner.upgrade() {
+                inner.note_revoked(session_id);
+            }
+        };
+        let shared = self.inner.shared.clone();
+        shared.follow(Box::new(on_revoked), shutdown).await;
+    }
+
     fn forget_old_revocations(&self) {
-        let keep = ACCESS_TOKEN_LIFETIME_MAX + 2 * CLOCK_LEEWAY;
         self.inner
             .revoked
             .write()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .retain(|_, at| at.elapsed() < keep);
+            .retain(|_, at| at.elapsed() < REVOCATION_MEMORY);
     }
 }
 

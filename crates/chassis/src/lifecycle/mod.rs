@@ -29,6 +29,7 @@ use crate::events::{Deliver, Relay};
 use crate::http::{HttpStack, method_not_allowed, no_such_route};
 use crate::rpc::{Clients, GrpcServices, Leases, LocalRole, RoleIntake, ServerStack, Wiring};
 use crate::service::{BuildFn, Context, Databases, InstanceId, Service, StartError, Worker};
+use crate::shared::Shared;
 use crate::telemetry::{self, SpanExporter, Telemetry};
 use amphi_contracts::proto::events::v1::event_intake_server::EventIntakeServer;
 
@@ -57,12 +58,12 @@ impl std::fmt::Debug for Builder {
 }
 
 trait DebugKeySource: KeySource + std::fmt::Debug {
-    fn verifier(self: Box<Self>, tokens: ServiceTokens) -> TokenVerifier;
+    fn verifier(self: Box<Self>, tokens: ServiceTokens, shared: Shared) -> TokenVerifier;
 }
 
 impl<S: KeySource + std::fmt::Debug> DebugKeySource for S {
-    fn verifier(self: Box<Self>, tokens: ServiceTokens) -> TokenVerifier {
-        TokenVerifier::new(*self, tokens)
+    fn verifier(self: Box<Self>, tokens: ServiceTokens, shared: Shared) -> TokenVerifier {
+        TokenVerifier::with_shared(*self, tokens, shared)
     }
 }
 
@@ -109,6 +110,7 @@ impl Process {
             .await
             .map_err(|error| StartError::Setup(format!("cannot open the blob store: {error}")))?;
         let broker = bus::open(&config.section("bus")?).await?;
+        let shared = Shared::open(&config.section("shared")?).await?;
         let wiring = Arc::new(Wiring::default());
         let clients = Clients::new(
             &config,
@@ -118,8 +120,12 @@ impl Process {
         )
         .map_err(|error| StartError::Setup(error.to_string()))?;
         let verifier = match self.key_source {
-            Some(source) => source.verifier(service_tokens),
-            None => TokenVerifier::new(IdentityKeySource::new(clients.downgrade()), service_tokens),
+            Some(source) => source.verifier(service_tokens, shared.clone()),
+            None => TokenVerifier::with_shared(
+                IdentityKeySource::new(clients.downgrade()),
+                service_tokens,
+                shared.clone(),
+            ),
         };
         let context = Context {
             role: Role::Gateway,
@@ -127,6 +133,7 @@ impl Process {
             clients,
             verifier,
             blobs,
+            shared,
             spans: self.telemetry.spans.clone(),
             instance: InstanceId::generate(),
             shutdown: CancellationToken::new(),
@@ -247,8 +254,8 @@ impl Assembly {
         .await)
     }
 
-    /// Workers of the chassis: one relay per outbox, one receiver per consumer if there is a broker, the verifier's news, the
-    /// export of spans, the search for peers.
+    /// Workers of the chassis: one relay per outbox, one receiver per consumer if there is a broker, the verifier's news
+    /// from identity and from the shared state, the export of spans, the search for peers.
     fn own_workers(&self, services: &[Service]) -> Result<Vec<Worker>, StartError> {
         let context = &self.context;
         let mut workers = Vec::new();
@@ -272,6 +279,11 @@ impl Assembly {
             // A poll every two seconds would in time push every other trace out of the observatory.
             let following = verifier.follow_identity(shutdown);
             following.instrument(telemetry::unrecorded()).await;
+            Ok::<_, std::convert::Infallible>(())
+        }));
+        let verifier = context.verifier.clone();
+        workers.push(Worker::new("shared state", |shutdown| async move {
+            verifier.follow_shared(shutdown).await;
             Ok::<_, std::convert::Infallible>(())
         }));
         let clients = context.clients.clone();

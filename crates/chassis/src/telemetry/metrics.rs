@@ -149,6 +149,10 @@ fn describe() {
         "Circuit breaker before a role: 0 closed, 1 half open, 2 open"
     );
     metrics::describe_gauge!(
+        "amphi.shared_state.up",
+        "Whether limits and ended sign-ins are shared with the other processes: 1 yes, 0 not at the moment"
+    );
+    metrics::describe_gauge!(
         "process.resident.memory",
         Unit::Bytes,
         "Memory of this process that is in RAM"

@@ -9,6 +9,8 @@ mod keys;
 mod ports;
 mod process;
 mod proxy;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "testing-s3")]
 mod s3;
 mod servers;
@@ -24,6 +26,8 @@ pub use keys::TestKeys;
 pub use ports::free_address;
 pub use process::{TestProcess, TestProcessBuilder};
 pub use proxy::{Line, Proxy};
+#[cfg(feature = "redis")]
+pub use redis::TestRedis;
 #[cfg(feature = "testing-s3")]
 pub use s3::TestS3;
 pub use statements::Statements;

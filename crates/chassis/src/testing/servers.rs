@@ -1,4 +1,4 @@
-//! The servers that tests run against: databases and brokers.
+//! The servers that tests run against: databases, brokers and caches.
 //!
 //! Each is the one that its `AMPHI_TEST_*` variable names (a URL without a database), else the one on the standard local
 //! port, else one started for this process from the installed packages. None at all fails the test: it is never skipped.
@@ -46,6 +46,16 @@ pub(super) fn rabbitmq() -> &'static str {
             "amqp://guest:guest@127.0.0.1:5672/%2f",
         )
         .unwrap_or_else(start_rabbitmq)
+    })
+}
+
+/// `redis://host:port`
+#[cfg(feature = "redis")]
+pub(super) fn redis() -> &'static str {
+    static URL: OnceLock<String> = OnceLock::new();
+    URL.get_or_init(|| {
+        named_or_standard("AMPHI_TEST_REDIS", 6379, "redis://127.0.0.1:6379")
+            .unwrap_or_else(start_redis)
     })
 }
 
@@ -125,6 +135,29 @@ fn start_rabbitmq() -> String {
         "#,
     );
     format!("amqp://guest:guest@127.0.0.1:{port}/%2f")
+}
+
+#[cfg(feature = "redis")]
+fn start_redis() -> String {
+    let bin = Path::new("/usr/bin");
+    assert!(
+        bin.join("redis-server").exists(),
+        "Redis is neither running nor installed: apt-get install redis-server"
+    );
+    let port = start(
+        "redis",
+        bin,
+        r#"
+        { "$BIN/redis-server" --port "$PORT" --bind 127.0.0.1 --dir "$DIR" --save "" --appendonly no >"$DIR/log" 2>&1 & } &&
+        server=$! &&
+        for _ in $(seq 300); do "$BIN/redis-cli" -p "$PORT" ping >/dev/null 2>&1 && break; sleep 0.1; done &&
+        echo started &&
+        cat >/dev/null
+        kill -KILL "$server"
+        rm -rf "$DIR"
+        "#,
+    );
+    format!("redis://127.0.0.1:{port}")
 }
 
 /// Runs a script that makes a server's data folder, starts it, says `started`, waits for the end of its input, and ends it

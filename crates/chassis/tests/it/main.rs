@@ -19,5 +19,6 @@ mod outbox;
 mod outbox_failures;
 mod peers;
 mod rpc;
+mod shared;
 mod stand_ins;
 mod support;

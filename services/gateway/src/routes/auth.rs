@@ -43,7 +43,7 @@ async fn register(
     headers: HeaderMap,
     Json(request): Json<RegisterRequest>,
 ) -> Result<Response, Problem> {
-    gateway.auth_limit().take(client.network())?;
+    gateway.limits().attempt(client.network()).await?;
     let request = identity::RegisterRequest {
         email: request.email,
         name: request.name,
@@ -68,7 +68,7 @@ async fn login(
     headers: HeaderMap,
     Json(request): Json<LoginRequest>,
 ) -> Result<Response, Problem> {
-    gateway.auth_limit().take(client.network())?;
+    gateway.limits().attempt(client.network()).await?;
     let request = identity::LoginRequest {
         email: request.email,
         password: request.password,
@@ -95,15 +95,15 @@ async fn refresh(
     jar: CookieJar,
     OptionalJson(request): OptionalJson<RefreshRequest>,
 ) -> Result<Response, Problem> {
-    let limit = gateway.refresh_limit();
-    limit.take_address(client.network())?;
+    let limits = gateway.limits();
+    limits.refresh_from(client.network()).await?;
     let Some(refresh_token) = refresh_token(request, &jar) else {
         return Err(Problem::unauthenticated(
             "refresh_token_missing",
             "Give the refresh token in the body or in the cookie, or sign in.",
         ));
     };
-    limit.take_token(&refresh_token)?;
+    limits.refresh_with(&refresh_token).await?;
     let request = identity::RefreshRequest {
         refresh_token,
         client: Some(client_info(client, &headers)),

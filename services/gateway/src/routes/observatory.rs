@@ -257,9 +257,8 @@ async fn take_browser_traces(
 ) -> Result<Json<JsonObject>, Problem> {
     // A report without spans costs as much as one with a single one.
     let spans = u32::try_from(traces.span_count().max(1)).unwrap_or(u32::MAX);
-    gateway
-        .browser_spans_limit()
-        .take_many(client.network(), spans)?;
+    let limits = gateway.limits();
+    limits.browser_spans(client.network(), spans).await?;
     if traces.span_count() == 0 {
         return Ok(Json(JsonObject::new()));
     }

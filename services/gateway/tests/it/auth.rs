@@ -1,6 +1,7 @@
 //! Signing in and out at the border.
 
 use amphi_chassis::auth::AccountRole;
+use amphi_chassis::testing::TestRedis;
 use reqwest::Method;
 use serde_json::json;
 
@@ -178,4 +179,31 @@ async fn a_body_that_is_not_understood_says_where() {
             .contains("passwort")
     );
     assert!(!refused.text().contains("a@example.org"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_gateways_that_share_a_redis_have_one_limit() {
+    let redis = TestRedis::create();
+    let url = redis.url();
+    let settings = [
+        ("shared.url", url.as_str()),
+        ("shared.prefix", redis.prefix()),
+        ("shared.timeout_ms", "5000"),
+        ("gateway.auth_attempts_per_minute", "4"),
+    ];
+    let sites = [
+        Site::with_settings(&settings).await,
+        Site::with_settings(&settings).await,
+    ];
+    let body = json!({ "email": "ann@example.org", "password": "wrong" });
+    for attempt in 0..4 {
+        let answer = sites[attempt % 2].post("/api/v1/auth/login", &body).await;
+        assert_eq!(answer.expect(401).code(), "invalid_credentials");
+    }
+    for site in &sites {
+        let refused = site.post("/api/v1/auth/login", &body).await.expect(429);
+        assert_eq!(refused.code(), "rate_limited");
+        let wait: u64 = refused.header("retry-after").parse().unwrap();
+        assert!((1..=15).contains(&wait), "{wait} s");
+    }
 }

@@ -1,4 +1,5 @@
 use amphi_chassis::Kind;
+use amphi_chassis::testing::TestRedis;
 
 use crate::support::{House, on_each_engine};
 
@@ -54,6 +55,32 @@ async fn signing_out_of_nothing_asks_to_sign_in() {
     on_each_engine(&[], async |house: &mut House| {
         let refusal = house.logout(None, "").await.unwrap_err();
         assert_eq!(refusal.kind, Kind::Unauthenticated);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn signing_out_is_told_to_the_processes_that_share_a_redis() {
+    let redis = TestRedis::create();
+    let url = redis.url();
+    let settings = [
+        ("shared.url", url.as_str()),
+        ("shared.prefix", redis.prefix()),
+        ("shared.timeout_ms", "5000"),
+    ];
+    on_each_engine(&settings, async |house: &mut House| {
+        for by_access_token in [true, false] {
+            let email = format!("{by_access_token}@example.org");
+            let session = house.session(&email).await;
+            if by_access_token {
+                house.logout(Some(&session.access_token), "").await.unwrap();
+            } else {
+                house.logout(None, &session.refresh_token).await.unwrap();
+            }
+            let told = redis.revoked();
+            let session_id = house.session_id(&session);
+            assert!(told.contains(&session_id), "{told:?}");
+        }
     })
     .await;
 }

@@ -17,10 +17,10 @@ use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
 pub const PASSWORD: &str = "kettle-9 whistle";
 
 /// A setting by its dotted key.
-pub type Setting = (&'static str, &'static str);
+pub type Setting<'a> = (&'a str, &'a str);
 
 /// Runs a test once per engine, each time with a service of its own.
-pub async fn on_each_engine(settings: &[Setting], test: impl AsyncFn(&mut House)) {
+pub async fn on_each_engine(settings: &[Setting<'_>], test: impl AsyncFn(&mut House)) {
     amphi_chassis::testing::on_each_engine(async |databases| {
         let mut house = House::start(databases, settings).await;
         test(&mut house).await;
@@ -45,7 +45,7 @@ pub struct House {
 }
 
 impl House {
-    async fn start(databases: TestDatabases, settings: &[Setting]) -> Self {
+    async fn start(databases: TestDatabases, settings: &[Setting<'_>]) -> Self {
         let mut house = Self {
             process: None,
             databases,
@@ -54,7 +54,7 @@ impl House {
         house
     }
 
-    async fn run(&mut self, builder: TestProcessBuilder, settings: &[Setting]) {
+    async fn run(&mut self, builder: TestProcessBuilder, settings: &[Setting<'_>]) {
         // Real parameters would cost the suite a minute; what they are is the operator's business.
         let cheap = [
             ("identity.argon2.memory_kib", "64"),
@@ -83,7 +83,7 @@ impl House {
     }
 
     /// Stops the service and starts it again over the same data, with other settings.
-    pub async fn restart(&mut self, settings: &[Setting]) {
+    pub async fn restart(&mut self, settings: &[Setting<'_>]) {
         let builder = self.stop().await;
         self.run(builder, settings).await;
     }
