@@ -37,7 +37,12 @@ impl RegistryAddress {
         let uri: http::Uri = url.parse().ok()?;
         let has_path = !matches!(uri.path(), "" | "/") && uri.query().is_none();
         let has_host = uri.host().is_some_and(|host| !host.is_empty());
-        (has_path && has_host && !text.contains('#')).then_some(Self { url, credentials })
+        // What stands for a port is not looked into until it is asked for.
+        let has_port_if_any = uri.authority().is_some_and(|authority| {
+            authority.as_str() == authority.host() || authority.port_u16().is_some()
+        });
+        (has_path && has_host && has_port_if_any && !text.contains('#'))
+            .then_some(Self { url, credentials })
     }
 
     /// To append `/apps` to.
