@@ -219,6 +219,7 @@ async fn lines_to_the_engines_fail_and_nothing_is_lost_doubled_or_stuck() {
         assert_eq!(stored.get(title), Some(&vec![id.clone()]), "{title}");
         kept += 1;
     }
+    assert!(kept > 0, "nothing was acknowledged");
     for title in asked.keys() {
         assert!(
             stored.get(title).is_none_or(|ids| ids.len() == 1),

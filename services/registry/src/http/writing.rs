@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 use super::access::Guest;
 use super::reading::instance_not_found;
 use super::{Api, Format, REPLICATION, body, wire};
-use crate::domain::{Moment, Renewal, Status};
+use crate::domain::{Instance, Moment, Renewal, Status};
 use crate::replication::Told;
 
 type Words = BTreeMap<String, String>;
@@ -61,6 +61,19 @@ impl<'a> Telling<'a> {
 
     fn not_found(&self) -> Problem {
         instance_not_found(&self.app, &self.id)
+    }
+
+    /// Changes the description of the instance.
+    ///
+    /// # Errors
+    /// It is not there.
+    fn change(&self, change: impl FnOnce(&mut Instance)) -> Result<(), Problem> {
+        let mut leases = self.api.registry.leases();
+        if leases.change(&self.app, &self.id, Moment::now(), change) {
+            Ok(())
+        } else {
+            Err(self.not_found())
+        }
     }
 }
 
@@ -170,16 +183,10 @@ pub(super) async fn set_status(
             "Say which status: /status?value=OUT_OF_SERVICE.",
         )
     })?;
-    let is_known =
-        api.registry
-            .leases()
-            .change(&telling.app, &telling.id, Moment::now(), |instance| {
-                instance.status = status;
-                instance.overridden = status;
-            });
-    if !is_known {
-        return Err(telling.not_found());
-    }
+    telling.change(|instance| {
+        instance.status = status;
+        instance.overridden = status;
+    })?;
     telling.pass_on(Told::Status(status));
     Ok(StatusCode::OK)
 }
@@ -194,16 +201,10 @@ pub(super) async fn remove_status(
 ) -> Result<StatusCode, Problem> {
     let telling = Telling::new(&api, guest, &app, id, &headers)?;
     let status = status_in(&words)?.unwrap_or(Status::Unknown);
-    let is_known =
-        api.registry
-            .leases()
-            .change(&telling.app, &telling.id, Moment::now(), |instance| {
-                instance.status = status;
-                instance.overridden = Status::Unknown;
-            });
-    if !is_known {
-        return Err(telling.not_found());
-    }
+    telling.change(|instance| {
+        instance.status = status;
+        instance.overridden = Status::Unknown;
+    })?;
     telling.pass_on(Told::StatusRemoved(status));
     Ok(StatusCode::OK)
 }
@@ -228,20 +229,14 @@ pub(super) async fn set_metadata(
         ));
     }
     let mut has_room = true;
-    let is_known =
-        api.registry
-            .leases()
-            .change(&telling.app, &telling.id, Moment::now(), |instance| {
-                let mut metadata = instance.metadata.clone();
-                metadata.extend(words);
-                has_room = metadata.len() <= wire::METADATA_ENTRIES_MAX;
-                if has_room {
-                    instance.metadata = metadata;
-                }
-            });
-    if !is_known {
-        return Err(telling.not_found());
-    }
+    telling.change(|instance| {
+        let mut metadata = instance.metadata.clone();
+        metadata.extend(words);
+        has_room = metadata.len() <= wire::METADATA_ENTRIES_MAX;
+        if has_room {
+            instance.metadata = metadata;
+        }
+    })?;
     if !has_room {
         return Err(Problem::invalid(
             "too_much_metadata",
