@@ -5,6 +5,7 @@
 
 mod claim;
 mod enqueue;
+mod prune;
 mod registry;
 mod run;
 mod tables;

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::DbErr;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::claim::{claim, next_due_us};
+use super::prune::prune_until;
 use super::registry::{Kind, Registry};
 use super::run::run;
-use super::tables::{DEAD, job};
 use super::{NewJob, enqueue};
-use crate::db::{Db, micros, now_us};
+use crate::db::{Db, now_us};
 
 /// How often the table is looked at when nobody woke the worker: jobs of other processes are found so.
 const POLL: Duration = Duration::from_secs(1);
@@ -20,9 +20,6 @@ const POLL: Duration = Duration::from_secs(1);
 const STOPPING_GRACE: Duration = Duration::from_secs(5);
 /// The pause after the database failed.
 const DATABASE_PAUSE: Duration = Duration::from_secs(1);
-/// How long a job that was given up is kept for an operator.
-const DEAD_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
-const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
 /// The key of the one row of recurring work.
 const RECURRING_KEY: &str = "recurring";
@@ -191,31 +188,4 @@ fn log_panic(kind: &Kind, ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         tracing::error!(kind = kind.name, %error, "running a job panicked; it runs again when its lease lapses");
     }
-}
-
-async fn prune_until(db: &Db, shutdown: &CancellationToken) {
-    loop {
-        if let Err(error) = prune(db).await {
-            tracing::warn!(%error, "old dead jobs could not be pruned; it is tried again later");
-        }
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(PRUNE_EVERY) => {}
-        }
-    }
-}
-
-async fn prune(db: &Db) -> Result<(), DbErr> {
-    let before = now_us().saturating_sub(micros(DEAD_KEPT));
-    db.write(|txn| {
-        Box::pin(async move {
-            job::Entity::delete_many()
-                .filter(job::Column::State.eq(DEAD))
-                .filter(job::Column::UpdatedAtUs.lt(before))
-                .exec(txn)
-                .await?;
-            Ok(())
-        })
-    })
-    .await
 }
