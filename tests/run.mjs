@@ -2,7 +2,7 @@
 //
 //   node tests/run.mjs                 everything
 //   node tests/run.mjs --only checks   formatting, lints, types, licences
-//   node tests/run.mjs --only rust     Rust tests (likewise: web, browser)
+//   node tests/run.mjs --only rust     Rust tests (likewise: web, browser, compose)
 
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -85,8 +85,11 @@ function complaint(output) {
     .replaceAll(/\x1b\[[0-9;]*m/g, "")
     .split("\n")
     .filter((line) => line.trim() !== "");
-  const telling = lines.filter((line) =>
-    /^error|^\s*-->|panicked at|^test .* FAILED|^\s*(FAIL|×)\s|AssertionError|No space left|signal:/.test(line),
+  // A panic says where it is in one line and why in the next.
+  const telling = lines.filter(
+    (line, at) =>
+      /^error|^\s*-->|panicked at|^test .* FAILED|^\s*(FAIL|×)\s|AssertionError|No space left|signal:/.test(line) ||
+      /panicked at .*:\d+:$/.test(lines[at - 1] ?? ""),
   );
   return (telling.length > 0 ? telling : lines).slice(-complaintLines);
 }
@@ -213,7 +216,7 @@ mkdirSync(reports, { recursive: true });
 // The gateway embeds the web app, so it is built first.
 await buildWeb();
 
-if (wants("rust") || wants("browser")) {
+if (wants("rust") || wants("browser") || wants("compose")) {
   await step("rust: build", async () => {
     const { code, output } = await run("cargo", ["build", "--locked", "--workspace", "--all-targets"]);
     count("rust build", code === 0 ? { passed: 1 } : { failed: 1 }, output);
@@ -231,6 +234,13 @@ if (wants("checks")) {
   });
 }
 if (wants("rust")) await rustTests();
+if (wants("compose")) {
+  const python = join(root, "target", "compose-tests", "python", "bin", "python");
+  const s3 = join(root, "target", "debug", "examples", "s3");
+  const options = { cwd: join(root, "tests", "compose"), env: { AMPHI_BIN: amphi, AMPHI_S3: s3 }, minutes: 8 };
+  await check("compose.yaml: what must hold of it", python, ["test_rules.py"], options);
+  await check("compose.yaml: run, used, scaled, and restarted one by one", python, ["walk.py"], options);
+}
 if (wants("web")) await step("web: unit tests", () => vitest("web", []));
 if (wants("browser")) {
   await step("browser tests", () =>

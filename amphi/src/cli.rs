@@ -28,9 +28,22 @@ const EVENTS_HELP: &str = "\
 Examples:
   amphi events dead-letters --data /srv/amphi          what was given up, by whom, and why
   amphi events replay --all --data /srv/amphi          deliver it again, once the cause is mended
+  amphi events tail --config /etc/amphi.toml --json    what is published from now on
 
-An event waits in the outbox of the role that published it or, with bus.kind = \"rabbitmq\", in a
-queue of the role that consumes it. The platform may run meanwhile.";
+What was given up waits in the outbox of the role that published it or, with a broker, in a queue
+or topic of the role that consumes it. A tail listens at the broker, and no consumer notices. The
+platform may run meanwhile.";
+
+const BLOBS_HELP: &str = "\
+Examples:
+  amphi blobs verify --data /srv/amphi                 is every source, segment and picture there, and whole?
+  amphi blobs gc --data /srv/amphi                     what takes room and is needed by nothing
+  amphi blobs gc --delete --data /srv/amphi            the same, and away with it
+
+Run where media runs, with its configuration. The platform may run meanwhile.
+
+Exit codes of verify: 0 all is there, 1 it could not be looked at, 3 something is missing or has another
+length.";
 
 const UPLOAD_HELP: &str = "\
 Examples:
@@ -79,10 +92,14 @@ pub enum Command {
     Migrate(Migrate),
     /// Administer accounts
     Admin(AdminArgs),
-    /// Look at the events that were given up, and deliver them again
+    /// Show events as they are published, and those that were given up, to deliver them again
     Events(EventsArgs),
+    /// Hold the blobs against the database: what is missing, what is too much
+    Blobs(BlobsArgs),
     /// Check that this machine has what Amphi needs
     Doctor(Doctor),
+    /// Ask the process that runs here whether it is ready, for supervisors: exits with 3 when it is not
+    Health(Health),
     /// Print the OpenAPI document of the REST interface
     Openapi,
     /// Print shell completions, for example: amphi completions bash > /etc/bash_completion.d/amphi
@@ -102,9 +119,18 @@ impl Command {
             Self::Events(args) => match &args.command {
                 EventsCommand::DeadLetters(args) => args.json,
                 EventsCommand::Replay(args) => args.json,
+                EventsCommand::Tail(args) => args.json,
+            },
+            Self::Blobs(args) => match &args.command {
+                BlobsCommand::Verify(args) => args.json,
+                BlobsCommand::Gc(args) => args.json,
             },
             Self::Doctor(args) => args.json,
-            Self::Serve(_) | Self::Config(_) | Self::Openapi | Self::Completions(_) => false,
+            Self::Serve(_)
+            | Self::Config(_)
+            | Self::Health(_)
+            | Self::Openapi
+            | Self::Completions(_) => false,
         }
     }
 }
@@ -266,6 +292,8 @@ pub enum EventsCommand {
     DeadLetters(DeadLetters),
     /// Put all of them back, as if they had never been tried
     Replay(Replay),
+    /// Show events as they are published, until interrupted; needs a broker (bus.kind)
+    Tail(Tail),
 }
 
 #[derive(Debug, Args)]
@@ -286,6 +314,56 @@ pub struct Replay {
     /// Roles whose outboxes and queues are emptied [default: all]
     #[arg(long, value_delimiter = ',', value_name = "ROLE,…")]
     pub roles: Vec<Role>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Tail {
+    /// Consumers whose events are shown [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "ROLE,…")]
+    pub roles: Vec<Role>,
+    /// End after so many events [default: never]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// Print one JSON object per line: the event as a CloudEvent, and the consumer it goes to
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = BLOBS_HELP)]
+pub struct BlobsArgs {
+    #[command(flatten)]
+    pub configured: Configured,
+    #[command(subcommand)]
+    pub command: BlobsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BlobsCommand {
+    /// Look for every blob that the database counts on, and compare lengths
+    Verify(BlobsVerify),
+    /// Find the blobs that nothing counts on, and what dead writers have left
+    Gc(BlobsGc),
+}
+
+#[derive(Debug, Args)]
+pub struct BlobsVerify {
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BlobsGc {
+    /// Delete them
+    #[arg(long)]
+    pub delete: bool,
+    /// Leave alone what was written within this time, at least 60 [default: media.orphan_age_s]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(60..=315_360_000))]
+    pub older_than: Option<u64>,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
@@ -335,6 +413,15 @@ pub enum AccountRole {
     Creator,
     /// May do everything
     Admin,
+}
+
+#[derive(Debug, Args)]
+pub struct Health {
+    /// Address of the internal port, if the process was told by a flag [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDR")]
+    pub internal_listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub configured: Configured,
 }
 
 #[derive(Debug, Args)]

@@ -3,9 +3,8 @@
 use amphi_chassis::config::{Config, ConfigError};
 use amphi_chassis::db::Db;
 use amphi_chassis::service::{BuildFn, build_fn};
-use amphi_chassis::{Role, bus, shared};
+use amphi_chassis::{Role, auth, bus, shared};
 use sea_orm::DbErr;
-use sea_orm_migration::MigratorTrait;
 
 /// How each role is built.
 #[must_use]
@@ -25,7 +24,8 @@ pub fn builder(role: Role) -> BuildFn {
 /// Reads every section that is not read with the configuration itself, as its owner will, and tells what does not make
 /// sense: by itself, or when every value does, together.
 pub fn check_settings(config: &Config) -> Vec<ConfigError> {
-    let engines = [
+    let chassis = [
+        config.section::<auth::Settings>("auth").map(drop),
         config.section::<bus::Settings>("bus").map(drop),
         config.section::<shared::Settings>("shared").map(drop),
     ];
@@ -50,7 +50,7 @@ pub fn check_settings(config: &Config) -> Vec<ConfigError> {
                 .map(drop),
         }
     });
-    let values: Vec<ConfigError> = engines
+    let values: Vec<ConfigError> = chassis
         .into_iter()
         .chain(roles)
         .filter_map(Result::err)
@@ -82,16 +82,10 @@ pub fn has_database(role: Role) -> bool {
 /// Applies what is pending of a role's migrations, and tells their names.
 pub async fn migrate(role: Role, db: &Db) -> Result<Vec<String>, DbErr> {
     match role {
-        Role::Identity => apply::<amphi_identity::Migrator>(db).await,
-        Role::Catalog => apply::<amphi_catalog::Migrator>(db).await,
-        Role::Media => apply::<amphi_media::Migrator>(db).await,
-        Role::Playback => apply::<amphi_playback::Migrator>(db).await,
+        Role::Identity => db.migrate::<amphi_identity::Migrator>().await,
+        Role::Catalog => db.migrate::<amphi_catalog::Migrator>().await,
+        Role::Media => db.migrate::<amphi_media::Migrator>().await,
+        Role::Playback => db.migrate::<amphi_playback::Migrator>().await,
         Role::Gateway | Role::Encoder | Role::Observatory | Role::Registry => Ok(Vec::new()),
     }
-}
-
-async fn apply<M: MigratorTrait>(db: &Db) -> Result<Vec<String>, DbErr> {
-    let pending = db.pending_migrations::<M>().await?;
-    db.migrate::<M>().await?;
-    Ok(pending)
 }

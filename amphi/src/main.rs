@@ -12,7 +12,8 @@ use amphi_chassis::config::{Config, Sources};
 use clap::Parser as _;
 
 use cli::{
-    AdminCommand, Cli, Command, ConfigArgs, ConfigCommand, Configured, EventsCommand, Serve,
+    AdminCommand, BlobsCommand, Cli, Command, ConfigArgs, ConfigCommand, Configured, EventsCommand,
+    Serve,
 };
 use commands::Exit;
 
@@ -77,7 +78,22 @@ async fn run(cli: Cli) -> anyhow::Result<Exit> {
             match &args.command {
                 EventsCommand::DeadLetters(args) => commands::events::show(args, &config).await,
                 EventsCommand::Replay(args) => commands::events::replay(args, &config).await,
+                EventsCommand::Tail(args) => commands::tail::run(args, &config).await,
             }
+        }
+        Command::Blobs(args) => {
+            let config = load(&args.configured, Vec::new())?;
+            match &args.command {
+                BlobsCommand::Verify(args) => commands::blobs::verify(args, &config).await,
+                BlobsCommand::Gc(args) => commands::blobs::gc(args, &config).await,
+            }
+        }
+        Command::Health(args) => {
+            let listen = args
+                .internal_listen
+                .map(|it| ("server.internal_listen", it.to_string()));
+            let config = load(&args.configured, listen.into_iter().collect())?;
+            commands::health::run(&config).await
         }
         Command::Doctor(args) => {
             let config = load(&args.configured, Vec::new())?;

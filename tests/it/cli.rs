@@ -2,9 +2,9 @@
 
 use std::process::Output;
 
-use amphi_chassis::testing::{TestRedis, TestS3, free_address};
+use amphi_chassis::testing::{TestRedis, TestS3, TestTlsFiles, free_address};
 
-use crate::harness::{Platform, amphi, bounded, clips, stream};
+use crate::harness::{Errand, Node, Platform, amphi, clips, stream, variable};
 
 fn run(args: &[&str]) -> Output {
     amphi().args(args).output().unwrap()
@@ -24,7 +24,10 @@ fn help_teaches() {
         &["admin", "create-user", "--help"],
         &["events", "--help"],
         &["events", "replay", "--help"],
+        &["blobs", "--help"],
+        &["blobs", "gc", "--help"],
         &["doctor", "--help"],
+        &["health", "--help"],
     ] {
         let output = run(args);
         assert!(output.status.success());
@@ -41,12 +44,47 @@ fn help_shows_no_flag_that_does_nothing() {
             "{help}"
         );
     }
-    for command in ["serve", "config", "migrate", "admin", "events", "doctor"] {
+    for command in [
+        "serve", "config", "migrate", "admin", "events", "blobs", "doctor", "health",
+    ] {
         let help = text(&run(&[command, "--help"]).stdout);
         assert!(
             help.contains("--data") && help.contains("--config"),
             "{help}"
         );
+    }
+}
+
+#[test]
+fn a_supervisor_is_told_whether_the_process_here_is_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let certificates = TestTlsFiles::any();
+    let settings: Vec<(String, String)> = certificates
+        .settings()
+        .into_iter()
+        .map(|(key, value)| (variable(key), value))
+        .collect();
+    for env in [&[][..], &settings] {
+        let address = free_address().to_string();
+        let health = || {
+            let mut command = amphi();
+            command.args(["health", "--data", data, "--internal-listen", &address]);
+            Errand::run(command.envs(env.iter().cloned()))
+        };
+        let output = health();
+        assert_eq!(output.status.code(), Some(3));
+        let error = text(&output.stderr);
+        assert!(
+            error.contains(&address) && error.contains("refused"),
+            "{error}"
+        );
+
+        let args = ["--roles", "observatory", "--internal-listen", &address];
+        let _node = Node::serve(folder.path(), &args, env);
+        let output = health();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert_eq!(text(&output.stdout), "ready\n");
     }
 }
 
@@ -165,8 +203,8 @@ fn the_doctor_says_why_redis_cannot_be_used() {
     }
 }
 
-#[test]
-fn a_wrong_password_of_redis_is_told_at_the_start() {
+#[tokio::test]
+async fn a_wrong_password_of_redis_is_told_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let nobody = format!("redis://nobody:hunter2@{}", TestRedis::create().address());
     let mut command = amphi();
@@ -175,9 +213,8 @@ fn a_wrong_password_of_redis_is_told_at_the_start() {
         .args(["--listen", "127.0.0.1:0"])
         .args(["--internal-listen", "127.0.0.1:0"])
         .env("AMPHI_SHARED__URL", nobody);
-    let output = bounded(&mut command);
-    assert!(!output.status.success());
-    let error = text(&output.stderr);
+    let (status, _, error) = Errand::start(&mut command).ended().await;
+    assert!(!status.success());
     assert!(error.contains("Check user, password"), "{error}");
     assert!(!error.contains("hunter2"), "{error}");
 }
@@ -382,6 +419,9 @@ fn a_second_platform_on_the_same_data_is_told_who_uses_it() {
     let who = format!("another Amphi (process {})", first.pid());
     assert!(error.contains(&who), "{error}");
     assert!(error.contains(data.path().to_str().unwrap()), "{error}");
+    let doctor = run(&["doctor", "--data", data.path().to_str().unwrap()]);
+    let said = text(&doctor.stdout);
+    assert!(said.contains(&who), "{said}");
 }
 
 #[test]

@@ -23,7 +23,13 @@ struct RegistryNode {
 impl RegistryNode {
     fn start() -> Self {
         let data = tempfile::tempdir().unwrap();
-        let env = [("AMPHI_REGISTRY__PASSWORD".to_owned(), PASSWORD.to_owned())];
+        let env = [
+            ("AMPHI_REGISTRY__PASSWORD".to_owned(), PASSWORD.to_owned()),
+            (
+                "AMPHI_REGISTRY__EMPTY_START_WAIT_MS".to_owned(),
+                "0".to_owned(),
+            ),
+        ];
         let args = ["--roles", "registry", "--internal-listen", "127.0.0.1:0"];
         let node = Node::serve(data.path(), &args, &env);
         let authority = node.internal.trim_start_matches("http://");
@@ -48,26 +54,42 @@ impl RegistryNode {
         Some(found["application"]["instance"][0].take())
     }
 
+    /// Only renewals that are answered with 200 leave the instance as it is: who is answered with 404 registers anew.
     async fn sees_renewals_of(&self, app: &str) {
-        eventually(&format!("{app} to renew its lease"), || async {
-            let instance = self.instance(app).await?;
-            let lease = &instance["leaseInfo"];
-            let time = |key: &str| lease[key].as_i64().unwrap();
-            (time("lastRenewalTimestamp") > time("registrationTimestamp")).then_some(())
+        let registered = self.instance(app).await.unwrap();
+        let renewed_ms = |instance: &Value| {
+            let renewed = &instance["leaseInfo"]["lastRenewalTimestamp"];
+            renewed.as_i64().unwrap()
+        };
+        let renewed = eventually(&format!("{app} to renew its lease twice"), || async {
+            let once = self.instance(app).await?;
+            if renewed_ms(&once) <= renewed_ms(&registered) {
+                return None;
+            }
+            eventually(&format!("{app} to renew its lease again"), || async {
+                let twice = self.instance(app).await?;
+                (renewed_ms(&twice) > renewed_ms(&once)).then_some(twice)
+            })
+            .await
+            .into()
         })
         .await;
+        assert_eq!(
+            renewed["lastUpdatedTimestamp"], registered["lastUpdatedTimestamp"],
+            "{app} has registered anew rather than renewed its lease"
+        );
     }
 }
 
 /// A foreign service; it dies with the value.
-struct Guest {
+struct ForeignService {
     name: &'static str,
     child: Child,
     orders: ChildStdin,
     lines: mpsc::Receiver<String>,
 }
 
-impl Guest {
+impl ForeignService {
     fn python(registry: &RegistryNode) -> Self {
         let mut command = Command::new(installed("python/bin/python"));
         command.arg(script("client.py"));
@@ -128,7 +150,7 @@ impl Guest {
     }
 }
 
-impl Drop for Guest {
+impl Drop for ForeignService {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
@@ -156,8 +178,8 @@ fn installed(name: &str) -> PathBuf {
 }
 
 /// Both join, see each other, renew; then one leaves, and the other sees that, too.
-async fn meet(mut leaves: Guest, mut stays: Guest, registry: &RegistryNode) {
-    let port = |guest: &Guest| {
+async fn meet(mut leaves: ForeignService, mut stays: ForeignService, registry: &RegistryNode) {
+    let port = |guest: &ForeignService| {
         if guest.name == "NODE-SHOP" {
             9002
         } else {
@@ -181,13 +203,19 @@ async fn meet(mut leaves: Guest, mut stays: Guest, registry: &RegistryNode) {
 #[tokio::test(flavor = "multi_thread")]
 async fn pythons_client_sees_the_one_of_node_come_and_go() {
     let registry = RegistryNode::start();
-    let (node, python) = (Guest::node(&registry), Guest::python(&registry));
+    let (node, python) = (
+        ForeignService::node(&registry),
+        ForeignService::python(&registry),
+    );
     meet(node, python, &registry).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_client_sees_the_one_of_python_come_and_go() {
     let registry = RegistryNode::start();
-    let (python, node) = (Guest::python(&registry), Guest::node(&registry));
+    let (python, node) = (
+        ForeignService::python(&registry),
+        ForeignService::node(&registry),
+    );
     meet(python, node, &registry).await;
 }

@@ -2,16 +2,20 @@
 
 #![allow(clippy::unwrap_used, missing_debug_implementations)]
 
+mod blobs;
 mod chaos;
 mod cli;
 mod contracts;
 mod crashes;
 mod dead_letters;
+mod delivery;
 mod eureka_clients;
 mod harness;
 mod hostile;
+mod lists;
 mod misconfigured;
 mod settings;
 mod sources;
 mod suite;
+mod upgrading;
 mod uploading;

@@ -33,7 +33,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "cluster.services.catalog",
         "https://10.0.0.1:1",
-        "know no TLS",
+        "which needs `internal_tls.kind`",
     ),
     ("cluster.services.media", "http://a/b", "without a path"),
     (
@@ -51,6 +51,16 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "eureka+http://a:1",
         "eureka+http://registry:7000/eureka",
     ),
+    ("internal_tls.kind", "tls", "expected `off` or `mutual`"),
+    ("internal_tls.ca", "-----BEGIN", "the path of a file"),
+    (
+        "internal_tls.certificate",
+        "-----BEGIN",
+        "the path of a file",
+    ),
+    ("internal_tls.key", "-----BEGIN", "the path of a file"),
+    ("internal_tls.name", "10.0.0.1", "a DNS name"),
+    ("internal_tls.reload_interval_ms", "0", "from 100 to"),
     ("database.url", "oracle://h/{service}", "postgres://"),
     ("database.max_connections", "0", "from 1 to"),
     ("database.statement_timeout_ms", "0", "from 1 to"),
@@ -69,11 +79,40 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("blobs.s3.connect_timeout_ms", "0", "from 10 to"),
     ("blobs.s3.timeout_ms", "0", "from 10 to"),
     ("blobs.s3.retries_max", "-1", "from 0 to 100"),
-    ("bus.kind", "kafka", "expected `local` or `rabbitmq`"),
+    ("delivery.kind", "torrent", "`presigned`"),
+    ("delivery.address_lifetime_s", "0", "from 10 to 604800"),
+    (
+        "delivery.presigned.endpoint",
+        "https://s3.example.org/bucket",
+        "without a path",
+    ),
+    (
+        "delivery.cloudfront.url",
+        "cdn.example.org",
+        "https://media.example.org",
+    ),
+    ("delivery.cloudfront.key_pair_id", "K 1", "without spaces"),
+    (
+        "delivery.cloudfront.private_key",
+        "hunter2",
+        "RSA of 2048 bits or ECDSA on P-256",
+    ),
+    (
+        "delivery.cloudfront.cookie_domain",
+        "https://example.org",
+        "a domain such as example.org",
+    ),
+    ("bus.kind", "nats", "`local`, `rabbitmq`, `kafka`"),
     ("bus.url", "http://127.0.0.1", "amqp://"),
+    ("bus.url", "kafka://broker", "host:port"),
     ("bus.prefix", "a b", "letters, digits"),
     ("bus.prefetch", "65536", "from 1 to 65535"),
     ("bus.attempts_max", "0", "from 1 to"),
+    ("bus.kafka.partitions", "0", "from 1 to 1000"),
+    ("bus.kafka.replication_factor", "10", "from 0 to 9"),
+    ("bus.kafka.retention_s", "604801", "from 3600 to 604800"),
+    ("bus.kafka.ca_file", "ca.pem", "begins with a slash"),
+    ("auth.revocations_max_age_s", "4", "from 5 to 3600"),
     ("shared.url", "http://127.0.0.1", "rediss://"),
     ("shared.prefix", "a b", "letters, digits"),
     ("shared.timeout_ms", "0", "from 1 to 10000"),
@@ -216,6 +255,8 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "-1",
         "from 0 to",
     ),
+    ("gateway.cache_ttl_ms", "-1", "from 0 to 60000"),
+    ("gateway.cache_bytes", "0", "from 65536 to"),
     ("gateway.browser_spans_per_minute", "-1", "from 0 to"),
     ("observatory.spans_max", "0", "from 1 to"),
     ("observatory.bytes_max", "0", "from 1024 to"),
@@ -227,12 +268,25 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "http://a:1/eureka,http://b:1",
         "http://registry:7000/eureka",
     ),
+    (
+        "registry.peers",
+        "http://anybody:password@registry:7000/eureka",
+        "leave them out",
+    ),
+    ("registry.empty_start_wait_ms", "-1", "from 0 to"),
     ("registry.instances_max", "0", "from 1 to"),
     ("registry.body_bytes_max", "0", "from 1024 to"),
     ("registry.eviction_interval_ms", "0", "from 10 to"),
     ("registry.preservation_percent", "101", "from 0 to 100"),
     ("registry.preservation_instances_min", "-1", "from 0 to"),
 ];
+
+/// A key that signs nothing but in this test.
+const P256: &str = "-----BEGIN PRIVATE KEY-----\n\
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgWw3mW2kWXZZ3++kl\n\
+XACb38BZijiULFcC3IqCrMzUBN2hRANCAARiEzhsjhf4MWvACHcwSAzRSgYnWuJF\n\
+vTfmlGBlKIM7VR7SXmrk+++w05qEYgGnePd7q6ytPTBZQQCsnFgVIHca\n\
+-----END PRIVATE KEY-----";
 
 /// Settings that are each fine, and together are not; and words of the reason.
 const CONTRADICTIONS: &[(&[(&str, &str)], &str)] = &[
@@ -250,6 +304,31 @@ const CONTRADICTIONS: &[(&[(&str, &str)], &str)] = &[
         &[("telemetry.spans_waiting_max", "100")],
         "a batch never fills",
     ),
+    (&[("internal_tls.kind", "mutual")], "`internal_tls.ca` must"),
+    (
+        &[
+            ("cluster.services.catalog", "dns+http://catalog:7000"),
+            ("internal_tls.kind", "mutual"),
+            ("internal_tls.ca", "ca.pem"),
+            ("internal_tls.certificate", "certificate.pem"),
+            ("internal_tls.key", "key.pem"),
+        ],
+        "write https://",
+    ),
+    (
+        &[
+            ("server.internal_listen", "127.0.0.1:7000"),
+            (
+                "cluster.services.catalog",
+                "eureka+http://10.0.0.9:7000/eureka",
+            ),
+        ],
+        "by one id",
+    ),
+    (
+        &[("registry.peers", "https://10.0.0.6:9000/eureka")],
+        "which needs `internal_tls.kind`",
+    ),
     (&[("blobs.kind", "s3")], "`blobs.s3.bucket`"),
     (
         &[
@@ -266,6 +345,41 @@ const CONTRADICTIONS: &[(&[(&str, &str)], &str)] = &[
             ("blobs.s3.bucket", "amphi"),
         ],
         "`blobs.s3.access_key_id` belongs to it",
+    ),
+    (&[("delivery.kind", "presigned")], "`blobs.kind`"),
+    (
+        &[
+            ("delivery.presigned.endpoint", "http://media.example.org"),
+            ("delivery.kind", "presigned"),
+            ("blobs.kind", "s3"),
+            ("blobs.s3.bucket", "amphi"),
+        ],
+        "`blobs.s3.allow_http`",
+    ),
+    (
+        &[("delivery.kind", "cloudfront")],
+        "`url` and `key_pair_id` and `private_key`",
+    ),
+    (
+        &[
+            ("delivery.cloudfront.cookie_domain", "example.org"),
+            ("delivery.kind", "cloudfront"),
+            ("delivery.cloudfront.url", "https://cdn.notexample.org"),
+            ("delivery.cloudfront.key_pair_id", "K1"),
+            ("delivery.cloudfront.private_key", P256),
+        ],
+        "not below example.org",
+    ),
+    (
+        &[
+            ("delivery.cloudfront.cookie_domain", "example.org"),
+            ("delivery.kind", "cloudfront"),
+            ("delivery.cloudfront.url", "https://cdn.example.org"),
+            ("delivery.cloudfront.key_pair_id", "K1"),
+            ("delivery.cloudfront.private_key", P256),
+            ("server.public_url", "http://tv.example.org"),
+        ],
+        "no secure cookie",
     ),
     (
         &[("identity.refresh_token_lifetime_s", "900")],
@@ -353,10 +467,18 @@ fn a_value_that_cannot_work_is_refused_with_key_value_origin_and_cure() {
             "database.url",
             "bus.url",
             "blobs.s3.access_key_secret",
+            "delivery.cloudfront.private_key",
             "shared.url",
             "registry.password",
+            "internal_tls.ca",
+            "internal_tls.certificate",
+            "internal_tls.key",
         ];
-        let may_be_shown = !may_hold_a_password.contains(key);
+        let may_be_shown = !may_hold_a_password.contains(key) && !value.contains(":password@");
+        assert!(
+            !complaint.contains("anybody:password@"),
+            "{key}: {complaint}"
+        );
         let part = value.rsplit(',').next().unwrap();
         assert!(
             !may_be_shown || complaint.contains(part),

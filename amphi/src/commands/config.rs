@@ -1,13 +1,15 @@
 //! `amphi config`
 
 use amphi_chassis::config::Config;
+use amphi_chassis::tls::InternalTls;
 
 use super::Exit;
 use crate::compose;
 
 /// `amphi config check`: every section, those of the services too.
 pub fn check(config: &Config) -> Exit {
-    let problems = compose::check_settings(config);
+    let mut problems = compose::check_settings(config);
+    problems.extend(InternalTls::open(config).err());
     for problem in &problems {
         eprintln!("{problem}");
     }

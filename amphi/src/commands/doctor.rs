@@ -11,6 +11,7 @@ use amphi_chassis::bus;
 use amphi_chassis::config::Config;
 use amphi_chassis::db::{self, Db};
 use amphi_chassis::shared::{self, Shared};
+use amphi_chassis::tls::{self, InternalTls};
 use serde::Serialize;
 
 use super::Exit;
@@ -76,10 +77,12 @@ pub async fn run(args: &Doctor, config: &Config) -> anyhow::Result<Exit> {
         codecs(),
         ports(config),
         disk(config.data_dir()),
+        work_folder(config),
         database(config).await,
         broker(config).await,
         blobs(config).await,
         shared_state(config).await,
+        internal_tls(config),
         clock(),
     ];
     checks.extend(settings(config));
@@ -189,32 +192,42 @@ fn ports(config: &Config) -> Check {
     Check::good("ports", format!("{} are free", list.join(" and ")))
 }
 
-fn disk(data: &Path) -> Check {
-    let existing = data
+/// The folder, or the one in which it would be made.
+fn existing(folder: &Path) -> &Path {
+    folder
         .ancestors()
         .find(|folder| folder.exists())
-        .unwrap_or(Path::new("."));
-    let existing = if existing.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        existing
-    };
-    let probe = existing.join(format!(".amphi-doctor-{}", std::process::id()));
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+/// How long a durable write takes there, or what is said of a folder that cannot be written.
+fn try_to_write(folder: &Path) -> Result<Duration, String> {
+    let probe = folder.join(format!(".amphi-doctor-{}", std::process::id()));
     let started = Instant::now();
     let written = std::fs::File::create(&probe).and_then(|file| {
         std::io::Write::write_all(&mut &file, b"amphi")?;
         file.sync_all()
     });
-    let sync_ms = started.elapsed().as_secs_f64() * 1_000.0;
+    let took = started.elapsed();
     std::fs::remove_file(&probe).ok();
-    if let Err(error) = written {
-        let finding = format!("{} cannot be written: {error}", existing.display());
-        return Check::bad(
-            "disk",
-            finding,
-            "give --data a folder that this user may write",
-        );
-    }
+    written
+        .map(|()| took)
+        .map_err(|error| format!("{} cannot be written: {error}", folder.display()))
+}
+
+fn disk(data: &Path) -> Check {
+    let existing = existing(data);
+    let sync_ms = match try_to_write(existing) {
+        Ok(took) => took.as_secs_f64() * 1_000.0,
+        Err(finding) => {
+            return Check::bad(
+                "disk",
+                finding,
+                "give --data a folder that this user may write",
+            );
+        }
+    };
     let free =
         rustix::fs::statvfs(existing).map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
     #[allow(clippy::cast_precision_loss)]
@@ -282,6 +295,26 @@ async fn database(config: &Config) -> Check {
     Check::good("database", format!("{kind}: {} answer", roles.join(", ")))
 }
 
+/// Of the encoder, which two processes cannot share.
+fn work_folder(config: &Config) -> Check {
+    let settings: amphi_encoder::Settings = match config.section("encoder") {
+        Ok(settings) => settings,
+        Err(error) => return Check::bad("folder", error.to_string(), "see `amphi config dump`"),
+    };
+    let folder = settings.work_folder(config.data_dir());
+    match amphi_encoder::check_is_free(&folder) {
+        Ok(()) => Check::good(
+            "folder",
+            format!("{} is free to encode in", folder.display()),
+        ),
+        Err(taken) => Check::warning(
+            "folder",
+            taken.to_string(),
+            "if that is the platform itself, which runs already, all is well",
+        ),
+    }
+}
+
 async fn broker(config: &Config) -> Check {
     let settings: bus::Settings = match config.section("bus") {
         Ok(settings) => settings,
@@ -304,7 +337,14 @@ async fn blobs(config: &Config) -> Check {
         Ok(Some(examined)) => examined,
         Ok(None) => {
             let folder = config.blobs_dir();
-            return Check::good("blobs", format!("files below {}", folder.display()));
+            return match try_to_write(existing(&folder)) {
+                Ok(_) => Check::good("blobs", format!("files below {}", folder.display())),
+                Err(finding) => Check::bad(
+                    "blobs",
+                    finding,
+                    "give blobs.dir a folder that this user may write",
+                ),
+            };
         }
         Err(error) => {
             return Check::bad(
@@ -348,6 +388,22 @@ async fn shared_state(config: &Config) -> Check {
             "shared",
             error.to_string(),
             "see `shared.url` in `amphi config dump`",
+        ),
+    }
+}
+
+fn internal_tls(config: &Config) -> Check {
+    const NAME: &str = "mtls";
+    match InternalTls::open(config) {
+        Ok(None) => Check::good(NAME, "off: internal calls are plain"),
+        Ok(Some(tls)) => {
+            let expires_at = tls::shown(tls.expires_at());
+            Check::good(NAME, format!("the certificate is good until {expires_at}"))
+        }
+        Err(error) => Check::bad(
+            NAME,
+            error.to_string(),
+            "put certificate, key and authorities in place that belong together; docs/operations says how to make them",
         ),
     }
 }

@@ -1,15 +1,18 @@
 //! One file per command.
 
 pub mod admin;
+pub mod blobs;
 pub mod completions;
 pub mod config;
 pub mod doctor;
 pub mod events;
 mod failure;
+pub mod health;
 mod input;
 pub mod migrate;
 pub mod openapi;
 pub mod serve;
+pub mod tail;
 pub mod upload;
 
 use std::process::ExitCode;
@@ -20,7 +23,7 @@ pub use failure::{Interrupted, report};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Done,
-    /// Something was looked at and found wrong: a configuration, this machine, a file that is no video.
+    /// Something was looked at and found wrong: a configuration, this machine, the blobs, a file that is no video.
     FoundProblems,
     /// It was not finished, and the same command goes on with it.
     Interrupted,

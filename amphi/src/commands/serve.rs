@@ -1,7 +1,7 @@
 //! `amphi serve`
 
 use std::collections::BTreeSet;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -89,8 +89,16 @@ fn in_words(error: StartError) -> anyhow::Error {
                 "server.listen" => "--listen",
                 _ => "--internal-listen",
             };
+            let cure = match source.kind() {
+                ErrorKind::AddrInUse => "Is amphi running already? Otherwise choose",
+                ErrorKind::AddrNotAvailable => "This machine has no such address: choose",
+                ErrorKind::PermissionDenied => {
+                    "Ports below 1024 are for root and for who is given CAP_NET_BIND_SERVICE: have that, or choose"
+                }
+                _ => "Choose",
+            };
             anyhow::anyhow!(
-                "{error}: {source}. Is amphi running already? Otherwise choose another address than {address} with {flag} ADDR"
+                "{error}: {source}. {cure} another address than {address} with {flag} ADDR"
             )
         }
         StartError::DataFolder { source, .. } => {
@@ -131,10 +139,14 @@ fn announce(running: &Running) {
     let http = running.http.map_or_else(|| "none".to_owned(), base_url);
     let mut stdout = std::io::stdout().lock();
     // Nobody has to listen.
+    let scheme = match running.context().tls {
+        Some(_) => "https",
+        None => "http",
+    };
     writeln!(
         stdout,
-        "ready http={http} internal={}",
-        base_url(running.internal)
+        "ready http={http} internal={scheme}://{}",
+        running.internal
     )
     .ok();
     stdout.flush().ok();

@@ -6,9 +6,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use amphi_chassis::auth::{AccountRole, ServiceTokens, TokenVerifier};
+use amphi_chassis::auth::{AccountRole, ServiceTokens, Settings, TokenVerifier};
+use amphi_chassis::shared::Shared;
 use amphi_chassis::testing::TestKeys;
 use amphi_chassis::{Role, Secret};
 use amphi_contracts::AccountId;
@@ -25,9 +26,13 @@ async fn main() {
         .map(|_| keys.token(AccountId::generate(), AccountRole::Viewer))
         .collect();
 
+    let settings = Settings {
+        revocations_max_age: Duration::from_secs(60),
+    };
     let (mut anew, mut known, mut service) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..RUNS {
-        let verifier = TokenVerifier::new(keys.clone(), services.clone());
+        let verifier =
+            TokenVerifier::new(keys.clone(), services.clone(), Shared::default(), &settings);
         // Fetches the keys, which no check pays for afterwards.
         let first = keys.token(AccountId::generate(), AccountRole::Viewer);
         verifier.verify(&first).await.unwrap();

@@ -35,6 +35,12 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether whoever was asked is away, overloaded or slow: nothing is wrong with what was asked.
+    #[must_use]
+    pub const fn is_away(self) -> bool {
+        matches!(self, Self::Unavailable | Self::DeadlineExceeded)
+    }
+
     #[must_use]
     pub const fn http_status(self) -> StatusCode {
         match self {
@@ -192,6 +198,19 @@ impl Problem {
         );
         problem.source = Some(source);
         problem
+    }
+
+    /// The same for another who waited for the same; its cause was logged already.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            kind: self.kind,
+            code: self.code.clone(),
+            detail: self.detail.clone(),
+            fields: self.fields.clone(),
+            retry_after_s: self.retry_after_s,
+            source: None,
+        }
     }
 
     #[must_use]

@@ -9,6 +9,7 @@ pub mod blob;
 pub mod bus;
 pub mod config;
 pub mod db;
+pub mod delivery;
 pub mod error;
 pub mod events;
 pub mod http;
@@ -21,6 +22,7 @@ pub mod service;
 pub mod shared;
 pub mod telemetry;
 pub mod testing;
+pub mod tls;
 
 pub use error::{Kind, Problem};
 pub use role::Role;

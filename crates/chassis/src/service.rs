@@ -20,6 +20,7 @@ use crate::events::Consumer;
 use crate::rpc::{Clients, GrpcServices};
 use crate::shared::Shared;
 use crate::telemetry::SpanFeed;
+use crate::tls::InternalTls;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -101,6 +102,8 @@ pub struct Context {
     pub blobs: Blobs,
     /// What the processes of this installation know together.
     pub shared: Shared,
+    /// What internal calls are protected by; `None` where they are not.
+    pub tls: Option<InternalTls>,
     pub spans: SpanFeed,
     pub instance: InstanceId,
     /// Cancelled when the process begins to stop: live updates end, new long work is not begun.
@@ -154,6 +157,12 @@ impl Context {
     #[must_use]
     pub fn service_token(&self) -> Arc<str> {
         self.clients.service_token(self.role)
+    }
+
+    /// The same for a registry, which alone takes it.
+    #[must_use]
+    pub fn registry_token(&self) -> Arc<str> {
+        self.clients.registry_token(self.role)
     }
 
     /// The section of the configuration named after the role.

@@ -7,6 +7,7 @@
 
 pub mod events;
 mod id;
+pub mod topics;
 
 pub use id::{
     AccountId, EpisodeId, EventId, IdError, PlaybackSessionId, SeriesId, SessionId, TaskId,

@@ -17,14 +17,28 @@ type Xml = Writer<Vec<u8>>;
 
 /// The manifest as it stands at `now_unix_ms`. Give it [`Presentation::playable`].
 pub fn manifest(presentation: &Presentation, now_unix_ms: i64) -> String {
+    written(None, presentation, now_unix_ms)
+}
+
+/// The same with its segments below the URL `folder`, as `{folder}/{track id}/{file}`.
+pub fn manifest_in(folder: &str, presentation: &Presentation, now_unix_ms: i64) -> String {
+    written(Some(folder), presentation, now_unix_ms)
+}
+
+fn written(folder: Option<&str>, presentation: &Presentation, now_unix_ms: i64) -> String {
     let mut xml = Writer::new_with_indent(Vec::new(), b' ', 2);
-    match write_manifest(&mut xml, presentation, now_unix_ms) {
+    match write_manifest(&mut xml, folder, presentation, now_unix_ms) {
         Ok(()) => String::from_utf8_lossy(&xml.into_inner()).into_owned() + "\n",
         Err(error) => unreachable!("writing to memory cannot fail: {error}"),
     }
 }
 
-fn write_manifest(xml: &mut Xml, presentation: &Presentation, now_unix_ms: i64) -> io::Result<()> {
+fn write_manifest(
+    xml: &mut Xml,
+    folder: Option<&str>,
+    presentation: &Presentation,
+    now_unix_ms: i64,
+) -> io::Result<()> {
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     let mut attributes = vec![
         ("xmlns", "urn:mpeg:dash:schema:mpd:2011".to_owned()),
@@ -49,6 +63,10 @@ fn write_manifest(xml: &mut Xml, presentation: &Presentation, now_unix_ms: i64) 
     xml.create_element("MPD")
         .with_attributes(borrowed(&attributes))
         .write_inner_content(|xml| {
+            if let Some(folder) = folder {
+                xml.create_element("BaseURL")
+                    .write_text_content(BytesText::new(&format!("{folder}/")))?;
+            }
             xml.create_element("Period")
                 .with_attributes([("id", "0"), ("start", "PT0S")])
                 .write_inner_content(|xml| write_period(xml, presentation))?;

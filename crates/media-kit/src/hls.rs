@@ -25,6 +25,15 @@ pub fn master_playlist(presentation: &Presentation) -> String {
 
 /// One track's playlist. Give it a track of [`Presentation::playable`].
 pub fn media_playlist(presentation: &Presentation, track: &Track) -> String {
+    playlist_with_prefix(presentation, track, "")
+}
+
+/// The same with its segments below the URL `folder`, as `{folder}/{track id}/{file}`.
+pub fn media_playlist_in(folder: &str, presentation: &Presentation, track: &Track) -> String {
+    playlist_with_prefix(presentation, track, &format!("{folder}/{}/", track.id))
+}
+
+fn playlist_with_prefix(presentation: &Presentation, track: &Track, prefix: &str) -> String {
     let timescale = f64::from(track.timescale.max(1));
     let durations = track
         .segments
@@ -48,11 +57,14 @@ pub fn media_playlist(presentation: &Presentation, track: &Track) -> String {
         // Else players join at the end of what is encoded, as if it were live.
         text.push_str("#EXT-X-START:TIME-OFFSET=0\n");
     }
-    push_line(&mut text, format_args!("#EXT-X-MAP:URI=\"{INIT_SEGMENT}\""));
+    push_line(
+        &mut text,
+        format_args!("#EXT-X-MAP:URI=\"{prefix}{INIT_SEGMENT}\""),
+    );
     for (segment, seconds) in track.segments.iter().zip(durations) {
         push_line(
             &mut text,
-            format_args!("#EXTINF:{seconds:.6},\n{}.m4s", segment.number),
+            format_args!("#EXTINF:{seconds:.6},\n{prefix}{}.m4s", segment.number),
         );
     }
     if presentation.complete {

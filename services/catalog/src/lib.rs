@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 use amphi_chassis::service::{Context, Service, StartError};
 use amphi_contracts::proto::catalog::v1::catalog_service_server::CatalogServiceServer;
+use amphi_contracts::topics::CATALOG;
+use tokio::sync::Notify;
 
 pub use migrations::Migrator;
 pub use settings::Settings;
@@ -32,12 +34,21 @@ pub async fn build(ctx: &Context) -> Result<Service, StartError> {
     let store = Store::new(ctx.database::<Migrator>().await?);
     let lifetime = settings.idempotency_key_lifetime;
     let housekeeping = store.clone();
+    let changes = ctx.shared.topic(CATALOG);
+    let projected = Arc::<Notify>::default();
     Ok(Service::new(ctx.role)
         .grpc(CatalogServiceServer::new(CatalogRpc::new(
             store.clone(),
             settings,
+            changes.clone(),
         )))
-        .consumer(Arc::new(AssetProjection::new(store)))
+        .consumer(Arc::new(AssetProjection::new(
+            store,
+            Arc::clone(&projected),
+        )))
+        .worker("news of lists", move |shutdown| {
+            jobs::tell_of_projections(changes, projected, shutdown)
+        })
         .worker("idempotency-keys", move |shutdown| {
             jobs::forget_idempotency_keys(housekeeping, lifetime, shutdown)
         }))

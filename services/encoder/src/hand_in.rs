@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use amphi_chassis::Problem;
 use amphi_chassis::rpc::HttpChannel;
-use amphi_chassis::{Kind, Problem};
 use amphi_contracts::proto::media::v1::LeasedTask;
 use amphi_media_kit::run::{StillKind, TaskEvent};
 use amphi_media_kit::stills::{PosterSpec, StoryboardSpec};
@@ -99,7 +99,7 @@ impl HandIn {
             if problem.code == "lease_lost" {
                 return Err(TaskError::LeaseLost);
             }
-            if !matches!(problem.kind, Kind::Unavailable | Kind::DeadlineExceeded) {
+            if !problem.kind.is_away() {
                 refusals += 1;
             }
             if refusals >= REFUSALS_MAX {

@@ -15,7 +15,6 @@ mod task;
 mod work_folder;
 
 use std::convert::Infallible;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use amphi_chassis::Role;
@@ -26,6 +25,7 @@ use crate::source::Sources;
 use crate::work_folder::WorkFolder;
 
 pub use settings::Settings;
+pub use work_folder::{WorkFolderError, check_is_free};
 
 /// Builds the service.
 ///
@@ -33,8 +33,7 @@ pub use settings::Settings;
 /// When a setting is wrong, or another encoder works in the same folder.
 pub async fn build(ctx: &Context) -> Result<Service, StartError> {
     let settings: Settings = ctx.settings()?;
-    let data_dir = ctx.config.data_dir().to_string_lossy();
-    let root = PathBuf::from(settings.work_dir.replace("{data_dir}", &data_dir));
+    let root = settings.work_folder(ctx.config.data_dir());
     let work_folder = tokio::task::spawn_blocking(move || WorkFolder::open(&root))
         .await
         .map_err(|error| StartError::service(Role::Encoder, "cannot open its work folder", error))?

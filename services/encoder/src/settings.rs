@@ -1,7 +1,7 @@
 //! The section `[encoder]` of the configuration. What each key means stands in `config/default.toml`.
 
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use amphi_chassis::config::{PEBIBYTE, YEARS_S, milliseconds, not_empty, seconds, whole};
@@ -48,6 +48,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Where tasks are worked on, for a process with this data folder.
+    #[must_use]
+    pub fn work_folder(&self, data_dir: &Path) -> PathBuf {
+        let data_dir = data_dir.to_string_lossy();
+        PathBuf::from(self.work_dir.replace("{data_dir}", &data_dir))
+    }
+
     #[must_use]
     pub const fn run_limits(&self) -> RunLimits {
         RunLimits {

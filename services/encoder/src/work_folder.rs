@@ -128,6 +128,25 @@ fn lock(root: &Path) -> Result<File, WorkFolderError> {
     Ok(file)
 }
 
+/// Says so when a process works in the folder now. Changes nothing there.
+///
+/// # Errors
+/// [`WorkFolderError::Taken`].
+pub fn check_is_free(root: &Path) -> Result<(), WorkFolderError> {
+    let path = root.join(LOCK_FILE);
+    let Ok(file) = File::open(&path) else {
+        return Ok(());
+    };
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(WorkFolderError::Taken {
+            path: root.to_owned(),
+            pid: holder(&path),
+        }),
+        // Whatever else is wrong is told by what opens it.
+        _ => Ok(()),
+    }
+}
+
 /// The process that holds the lock, if it has said so.
 fn holder(lock: &Path) -> Option<u32> {
     fs::read_to_string(lock).ok()?.trim().parse().ok()

@@ -42,6 +42,15 @@ pub fn tag_of<T: Serialize>(version: u64, resource: &T) -> Result<HeaderValue, P
     HeaderValue::from_str(&format!("W/\"{version}-{hash:016x}\"")).map_err(Problem::internal)
 }
 
+/// The tag of what has no version.
+///
+/// # Errors
+/// Never; a tag is of letters and digits.
+pub fn tag_of_bytes(body: &[u8]) -> Result<HeaderValue, Problem> {
+    let hash = fnv1a(body);
+    HeaderValue::from_str(&format!("W/\"0-{hash:016x}\"")).map_err(Problem::internal)
+}
+
 /// The version that the client wants to change; 0 for whichever there is.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ pub mod rate_limits;
 pub mod settings;
 pub mod web;
 
+mod cache;
 mod etag;
 mod event_streams;
 mod events;

@@ -62,7 +62,7 @@ pub async fn asset(clients: &Clients, video_id: &str) -> Result<Option<Asset>, P
     let answer = clients.as_service().media().get_asset(request).await;
     match answer.map_err(Problem::from) {
         Ok(asset) => Ok(Some(asset.into_inner())),
-        Err(problem) if problem.kind == Kind::NotFound || is_away(&problem) => Ok(None),
+        Err(problem) if problem.kind == Kind::NotFound || problem.kind.is_away() => Ok(None),
         Err(problem) => Err(problem),
     }
 }
@@ -94,14 +94,10 @@ fn or_default_when_away<T: Default>(
 ) -> Result<T, Problem> {
     match answer.map_err(Problem::from) {
         Ok(answer) => Ok(answer.into_inner()),
-        Err(problem) if is_away(&problem) => {
+        Err(problem) if problem.kind.is_away() => {
             tracing::warn!(code = %problem.code, detail = %problem.detail, "an answer goes out without what a service adds to it");
             Ok(T::default())
         }
         Err(problem) => Err(problem),
     }
-}
-
-const fn is_away(problem: &Problem) -> bool {
-    matches!(problem.kind, Kind::Unavailable | Kind::DeadlineExceeded)
 }

@@ -16,6 +16,14 @@ pub fn respond<T: Serialize>(uri: &Uri, next_cursor: &str, body: &T) -> Response
     response
 }
 
+/// Path and query in one form, whatever order the parameters came in.
+pub fn address(uri: &Uri) -> String {
+    let mut pairs: Vec<&str> = uri.query().unwrap_or_default().split('&').collect();
+    pairs.retain(|pair| !pair.is_empty());
+    pairs.sort_unstable();
+    format!("{}?{}", uri.path(), pairs.join("&"))
+}
+
 /// The `Link` header (RFC 8288) of the page after this one.
 pub fn next_link(uri: &Uri, next_cursor: &str) -> Option<HeaderValue> {
     if next_cursor.is_empty() {
@@ -36,6 +44,14 @@ pub fn next_link(uri: &Uri, next_cursor: &str) -> Option<HeaderValue> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn an_address_has_one_form() {
+        let address = |uri: &str| address(&uri.parse().unwrap());
+        assert_eq!(address("/v?b=2&a=1"), address("/v?a=1&&b=2"));
+        assert_ne!(address("/v?a=1"), address("/v?a=2"));
+        assert_eq!(address("/v"), "/v?");
+    }
 
     #[test]
     fn the_next_page_keeps_the_filter_and_replaces_the_cursor() {

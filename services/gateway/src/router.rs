@@ -5,7 +5,7 @@ use std::sync::Arc;
 use amphi_chassis::Problem;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::any;
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
@@ -33,6 +33,7 @@ pub fn router(gateway: Gateway) -> Router {
     let settings = gateway.settings();
     let places = Arc::new(Semaphore::new(settings.concurrency_max as usize));
     let body_bytes_max = settings.body_bytes_max;
+    let security_policy = gateway.security_policy().clone();
     let cors = from_fn_with_state(gateway.clone(), cors::allow_origins);
 
     // Before the layers, which a fallback that is set later would not have.
@@ -56,11 +57,28 @@ pub fn router(gateway: Gateway) -> Router {
         .merge(planes::downloads())
         .merge(routes::docs())
         .route("/api/{*path}", any(no_such_route))
+        .merge(names_of_probes())
         .fallback(web_app)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(gateway)
         .layer(compression::layer())
-        .layer(from_fn(security::add_headers))
+        .layer(from_fn_with_state(security_policy, security::add_headers))
+}
+
+/// What supervisors and collectors ask elsewhere: the web app's page, with its 200, would tell them that all is well.
+fn names_of_probes() -> Router<Gateway> {
+    ["/healthz", "/livez", "/readyz", "/metrics"]
+        .into_iter()
+        .fold(Router::new(), |router, path| {
+            router.route(path, any(no_probe))
+        })
+}
+
+async fn no_probe() -> Problem {
+    Problem::not_found(
+        "no_such_route",
+        "Here is /health; /livez, /readyz and /metrics are at the internal port.",
+    )
 }
 
 async fn no_such_route() -> Problem {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use amphi_chassis::config::{DAY_MS, milliseconds, origin, whole};
+use amphi_chassis::config::{DAY_MS, PEBIBYTE, milliseconds, origin, whole};
 use amphi_chassis::http::TrustedProxies;
 use serde::{Deserialize, Deserializer};
 
@@ -42,6 +42,14 @@ pub struct Settings {
     pub refreshes_per_address_per_minute: u32,
     #[serde(deserialize_with = "whole::<_, _, 0, 1_000_000>")]
     pub browser_spans_per_minute: u32,
+    /// Zero: nothing is kept.
+    #[serde(
+        rename = "cache_ttl_ms",
+        deserialize_with = "milliseconds::<_, 0, 60_000>"
+    )]
+    pub cache_ttl: Duration,
+    #[serde(deserialize_with = "whole::<_, _, 65_536, PEBIBYTE>")]
+    pub cache_bytes: u64,
 }
 
 /// `*`, or what browsers call an origin. Anything else would never be equal to what they send.

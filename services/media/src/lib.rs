@@ -12,6 +12,7 @@ mod disk;
 pub mod domain;
 mod events;
 mod http;
+pub mod inventory;
 mod jobs;
 mod keys;
 mod media;
@@ -28,6 +29,7 @@ use amphi_chassis::Role;
 use amphi_chassis::jobs::Worker;
 use amphi_chassis::service::{Context, Service, StartError};
 use amphi_contracts::proto::media::v1::media_service_server::MediaServiceServer;
+use amphi_contracts::topics::ASSETS;
 
 use crate::events::MediaEvents;
 use crate::media::Media;
@@ -57,12 +59,16 @@ pub async fn build(ctx: &Context) -> Result<Service, StartError> {
     } else {
         String::new()
     };
+    let (shared_changes, topic) = (changes.clone(), ctx.shared.topic(ASSETS));
     let media = Media::new(ctx, store, settings, &upload_origin, (changes, bell));
     let worker = Worker::new(db, jobs::registry(&media));
     Ok(Service::new(Role::Media)
         .grpc(MediaServiceServer::new(MediaRpc::new(media.clone())))
         .http(http::router(media.clone()))
         .consumer(Arc::new(MediaEvents::new(media)))
+        .worker("news of assets", move |shutdown| {
+            shared_changes.share(topic, shutdown)
+        })
         .worker("media jobs", |shutdown| async move {
             worker.run(shutdown).await;
             Ok::<_, Infallible>(())

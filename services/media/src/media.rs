@@ -7,13 +7,13 @@ use std::time::Duration;
 use amphi_chassis::blob::Blobs;
 use amphi_chassis::rpc::Clients;
 use amphi_chassis::service::Context;
-use amphi_contracts::VideoId;
 use amphi_media_kit::run::{Tools, ToolsError};
 use moka::sync::Cache;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::http::UploadLocks;
+use crate::keys::Place;
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::watch::{Changes, TaskBell};
@@ -30,7 +30,7 @@ pub struct Media {
     pub locks: UploadLocks,
     /// Bounds how many outputs are held in memory at once.
     pub output_permits: Arc<Semaphore>,
-    pub images_tokens: Cache<String, VideoId>,
+    pub images_tokens: Cache<String, Place>,
     /// Put before the path of an upload; empty for relative addresses.
     pub upload_origin: Arc<str>,
     /// For sources that are being looked into, when blobs are not files.

@@ -6,7 +6,7 @@
 //! video is deleted or made private.
 //!
 //! The byte plane ([`http`]) writes manifests from what media knows at that moment ([`presentations`]), also while the
-//! video is still being encoded, and serves segments from the blob store.
+//! video is still being encoded, and serves segments from the blob store, or sends players to a bucket or a CDN for them.
 
 pub mod domain;
 pub mod events;
@@ -22,6 +22,7 @@ pub mod states;
 pub mod store;
 
 use amphi_chassis::Role;
+use amphi_chassis::delivery::Delivery;
 use amphi_chassis::service::{Context, Service, StartError};
 use amphi_contracts::proto::playback::v1::playback_service_server::PlaybackServiceServer;
 
@@ -44,13 +45,16 @@ pub async fn build(ctx: &Context) -> Result<Service, StartError> {
     let keys = KeyRing::open(store.clone())
         .await
         .map_err(|error| StartError::service(Role::Playback, "cannot read its keys", error))?;
-    let playback = Playback::new(store, keys, ctx.clients.clone(), settings);
+    let delivery = Delivery::configured(&ctx.config)
+        .map_err(|error| StartError::service(Role::Playback, "cannot deliver segments", error))?;
+    let clients = ctx.clients.clone();
+    let playback = Playback::new(store, keys, clients, delivery.clone(), settings);
     let sweeper = playback.clone();
     Ok(Service::new(Role::Playback)
         .grpc(PlaybackServiceServer::new(PlaybackRpc::new(
             playback.clone(),
         )))
-        .http(http::router(playback.clone(), ctx.blobs.clone()))
+        .http(http::router(playback.clone(), ctx.blobs.clone(), delivery))
         .worker("playback sweep", |shutdown| {
             jobs::sweep_regularly(sweeper, shutdown)
         })

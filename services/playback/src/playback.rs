@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use amphi_chassis::auth::Caller;
 use amphi_chassis::db::{micros, now_us};
+use amphi_chassis::delivery::Delivery;
 use amphi_chassis::rpc::Clients;
 use amphi_chassis::{Kind, Problem};
 use amphi_contracts::proto::{catalog::v1 as catalog, media::v1 as media};
@@ -53,10 +54,16 @@ pub struct Paths {
 
 impl Playback {
     #[must_use]
-    pub fn new(store: Store, keys: KeyRing, clients: Clients, settings: Settings) -> Self {
+    pub fn new(
+        store: Store,
+        keys: KeyRing,
+        clients: Clients,
+        delivery: Delivery,
+        settings: Settings,
+    ) -> Self {
         Self {
             states: SessionStates::new(store.clone(), settings.session_state_max_age),
-            presentations: Presentations::new(clients.as_service(), &settings),
+            presentations: Presentations::new(clients.as_service(), delivery, &settings),
             store,
             keys,
             clients,

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use amphi_chassis::db::now_us;
+use amphi_chassis::delivery::Delivery;
 use amphi_chassis::rpc::Clients;
 use amphi_chassis::{Kind, Problem};
 use amphi_contracts::VideoId;
@@ -48,6 +49,8 @@ impl Manifest {
 pub struct Presentation {
     state: AssetState,
     blob_prefix: String,
+    /// Where manifests say that the segments are; `None` for beside them.
+    folder: Option<String>,
     /// All that media has.
     all: amphi_media_kit::Presentation,
     /// What manifests may name.
@@ -78,6 +81,15 @@ impl Piece {
             blob_key,
         }
     }
+
+    #[must_use]
+    pub const fn content_type(&self) -> &'static str {
+        if self.is_video {
+            "video/mp4"
+        } else {
+            "audio/mp4"
+        }
+    }
 }
 
 /// 96 bits of SHA-256, in hex.
@@ -92,7 +104,7 @@ fn short_hash(bytes: &[u8]) -> String {
 impl Presentation {
     /// # Errors
     /// The message holds something that is no presentation.
-    pub fn new(message: PresentationMessage) -> Result<Self, Problem> {
+    pub fn new(message: PresentationMessage, delivery: &Delivery) -> Result<Self, Problem> {
         let state = message.state();
         let blob_prefix = message.blob_prefix.clone();
         let all = convert::presentation(message)?;
@@ -102,6 +114,7 @@ impl Presentation {
             .map_or(0, |playable| playable.tracks.len());
         Ok(Self {
             state,
+            folder: delivery.folder(&blob_prefix),
             blob_prefix,
             all,
             playable,
@@ -139,15 +152,33 @@ impl Presentation {
             .tracks
             .iter()
             .position(|track| track.id == rendition)?;
-        let write = || Manifest::new(hls::media_playlist(playable, &playable.tracks[place]));
+        let track = &playable.tracks[place];
+        let write = || {
+            Manifest::new(match &self.folder {
+                None => hls::media_playlist(playable, track),
+                Some(folder) => hls::media_playlist_in(folder, playable, track),
+            })
+        };
         Some(self.hls_media.get(place)?.get_or_init(write))
     }
 
     #[must_use]
     pub fn dash(&self) -> Option<&Manifest> {
         let playable = self.playable.as_ref()?;
-        let write = || Manifest::new(dash::manifest(playable, self.read_at_us / 1000));
+        let now_ms = self.read_at_us / 1000;
+        let write = || {
+            Manifest::new(match &self.folder {
+                None => dash::manifest(playable, now_ms),
+                Some(folder) => dash::manifest_in(folder, playable, now_ms),
+            })
+        };
         Some(self.dash.get_or_init(write))
+    }
+
+    /// The folder of all its blobs.
+    #[must_use]
+    pub fn blob_prefix(&self) -> &str {
+        &self.blob_prefix
     }
 
     /// The initialization segment of a track that is there.
@@ -187,7 +218,8 @@ impl Presentation {
             .iter()
             .map(|track| track.segments.len())
             .sum();
-        let bytes = self.all.tracks.len() * TRACK_BYTES + segments * SEGMENT_BYTES;
+        let folder_bytes = self.folder.as_ref().map_or(0, String::len);
+        let bytes = self.all.tracks.len() * TRACK_BYTES + segments * (SEGMENT_BYTES + folder_bytes);
         u32::try_from(bytes).unwrap_or(u32::MAX)
     }
 }
@@ -196,6 +228,7 @@ impl Presentation {
 #[derive(Debug, Clone)]
 pub struct Presentations {
     clients: Clients,
+    delivery: Delivery,
     cache: Cache<VideoId, Arc<Presentation>>,
     live_max_age: Duration,
 }
@@ -203,9 +236,10 @@ pub struct Presentations {
 impl Presentations {
     /// `clients` call as the service: whoever holds a token has been let in already.
     #[must_use]
-    pub fn new(clients: Clients, settings: &Settings) -> Self {
+    pub fn new(clients: Clients, delivery: Delivery, settings: &Settings) -> Self {
         Self {
             clients,
+            delivery,
             live_max_age: settings.live_manifest_max_age,
             cache: Cache::builder()
                 .max_capacity(settings.manifest_cache_bytes)
@@ -264,7 +298,10 @@ impl Presentations {
             video_id: video_id.to_string(),
         };
         let message = self.clients.media().get_presentation(request).await?;
-        Ok(Arc::new(Presentation::new(message.into_inner())?))
+        Ok(Arc::new(Presentation::new(
+            message.into_inner(),
+            &self.delivery,
+        )?))
     }
 }
 

@@ -9,7 +9,7 @@
 //!
 //! - [`domain`]: instances, leases, who is dropped when; no I/O
 //! - [`http`]: the protocol: who is let in, JSON and XML
-//! - [`replication`]: passes on to other registries what this one is told
+//! - [`replication`]: learns from other registries, and tells them what this one is told
 
 pub mod domain;
 pub mod http;
@@ -22,7 +22,7 @@ use amphi_chassis::Role;
 use amphi_chassis::service::{Context, Service, StartError};
 
 use domain::Registry;
-use http::Wall;
+use http::Authenticator;
 use replication::Peers;
 pub use settings::Settings;
 
@@ -38,14 +38,17 @@ pub async fn build(context: &Context) -> Result<Service, StartError> {
     let peers = Peers::new(
         &settings.peers,
         registry.clone(),
-        Arc::new(move || token_of.service_token()),
+        Arc::new(move || token_of.registry_token()),
+        settings.replication_waiting_max(),
+        settings.empty_start_wait,
+        context.tls.as_ref(),
     )
     .map_err(|error| StartError::service(Role::Registry, "cannot call other registries", error))?;
-    let wall = Wall::new(context.verifier.clone(), settings.password.clone());
+    let authenticator = Authenticator::new(context.verifier.clone(), settings.password.clone());
     let router = http::router(
         registry.clone(),
         peers.clone(),
-        wall,
+        authenticator,
         settings.body_bytes_max,
     );
     let interval = settings.eviction_interval;

@@ -106,6 +106,10 @@ impl Actor {
         }
     }
 
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = if path.starts_with("http") {
             path.to_owned()
@@ -151,11 +155,23 @@ impl Actor {
 
     /// Creates an upload; the answer may be a refusal.
     pub async fn create_upload(&self, size: u64, metadata: &[(&str, &str)]) -> Answer {
-        let request = self
-            .request(Method::POST, "/uploads")
+        self.send(self.request_upload(size, metadata)).await
+    }
+
+    /// To be sent.
+    pub fn request_upload(&self, size: u64, metadata: &[(&str, &str)]) -> RequestBuilder {
+        self.request(Method::POST, "/uploads")
             .header("tus-resumable", "1.0.0")
             .header("upload-length", size)
-            .header("upload-metadata", encode_metadata(metadata));
+            .header("upload-metadata", encode_metadata(metadata))
+    }
+
+    /// Creates an upload with its first bytes, which are all.
+    pub async fn create_upload_with(&self, bytes: &[u8], metadata: &[(&str, &str)]) -> Answer {
+        let request = self
+            .request_upload(bytes.len() as u64, metadata)
+            .header("content-type", "application/offset+octet-stream")
+            .body(bytes.to_vec());
         self.send(request).await
     }
 

@@ -30,6 +30,25 @@ pub fn ffmpeg(arguments: &[&str], output: &Path) {
     assert!(status.success(), "ffmpeg {arguments:?}");
 }
 
+/// For tests that need a video and not its picture: 2 s of 160×90 with a tone.
+pub fn tiny() -> Vec<u8> {
+    let picture = "testsrc2=size=160x90:rate=25:duration=2";
+    let sound = "sine=frequency=440:sample_rate=48000:duration=2";
+    let input = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound];
+    let codecs = [
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-pix_fmt",
+        "yuv420p",
+        "-c:a",
+        "aac",
+    ];
+    let path = clip("tiny.mp4", &[&input[..], &codecs[..]].concat());
+    std::fs::read(path).unwrap()
+}
+
 /// Small and quick to encode: 6 s of 480×270 with a tone.
 pub fn small() -> Vec<u8> {
     let path = clip(

@@ -1,10 +1,14 @@
 //! A command that runs beside the test.
 
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use super::eventually;
 use super::node::collect;
+
+const RUN_TIMEOUT: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A running command. It dies with the value, whatever way the test ends.
 pub struct Errand {
@@ -25,6 +29,32 @@ impl Errand {
             stdout: collect(child.stdout.take().unwrap()),
             stderr: collect(child.stderr.take().unwrap()),
             child,
+        }
+    }
+
+    /// Runs a command to its end, and no longer than a minute.
+    pub fn run(command: &mut Command) -> Output {
+        let mut errand = Self::start(command);
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = errand.child.try_wait().unwrap() {
+                break status;
+            }
+            let waited = started.elapsed();
+            assert!(waited < RUN_TIMEOUT, "{command:?}: {}", errand.stderr());
+            std::thread::sleep(POLL_INTERVAL);
+        };
+        let whole = |text: &Arc<Mutex<String>>| {
+            // The reader holds the other one until it has read to the end.
+            while Arc::strong_count(text) > 1 && started.elapsed() < RUN_TIMEOUT {
+                std::thread::sleep(POLL_INTERVAL);
+            }
+            text.lock().unwrap().clone().into_bytes()
+        };
+        Output {
+            status,
+            stdout: whole(&errand.stdout),
+            stderr: whole(&errand.stderr),
         }
     }
 

@@ -6,13 +6,15 @@ mod errand;
 mod ground;
 mod node;
 mod platform;
+mod site;
 pub mod stream;
 
 pub use actor::{Actor, Answer};
 pub use errand::Errand;
-pub use ground::Ground;
-pub use node::{Node, amphi, bounded};
-pub use platform::Platform;
+pub use ground::{Ground, variable};
+pub use node::{Node, amphi};
+pub use platform::{Platform, ROLES, service};
+pub use site::{KEEPERS, Site};
 
 use std::future::Future;
 use std::time::{Duration, Instant};

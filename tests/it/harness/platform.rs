@@ -1,17 +1,21 @@
 //! The platform in one process or in many, on what it can stand on.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-use std::path::Path;
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::time::{Duration, Instant};
 
-use amphi_chassis::testing::free_address;
+use amphi_chassis::Role;
+use amphi_chassis::db::Db;
+use amphi_chassis::testing::{TestS3, free_address};
 use tempfile::TempDir;
 
 use super::ground::{Ground, Held, Topology};
+use super::site::{self, Site};
 use super::{Actor, Node, PATIENCE};
 
-const ROLES: [&str; 7] = [
+pub const ROLES: [&str; 7] = [
     "identity",
     "catalog",
     "media",
@@ -37,11 +41,12 @@ impl Platform {
 
     /// Starts with further settings, as `AMPHI_…` variables without the prefix.
     pub fn start_with(ground: Ground, settings: &[(&str, &str)]) -> Self {
-        let data = tempfile::Builder::new()
-            .prefix("amphi-test-")
-            .tempdir()
-            .unwrap();
-        let held = Held::of(ground);
+        Self::start_on(Site::of(ground), settings)
+    }
+
+    /// Starts over what is there already.
+    pub fn start_on(site: Site, settings: &[(&str, &str)]) -> Self {
+        let Site { ground, held, data } = site;
         let mut env = held.settings();
         env.extend(
             settings
@@ -53,7 +58,7 @@ impl Platform {
             Topology::RolesApart if ground.has_registry => {
                 roles_apart_by_registry(data.path(), &env)
             }
-            Topology::RolesApart => roles_apart(data.path(), &env),
+            Topology::RolesApart => roles_apart(data.path(), ground, &env),
         };
         let http = nodes.iter().find_map(|node| node.http.clone()).unwrap();
         let internal = nodes[0].internal.clone();
@@ -61,6 +66,23 @@ impl Platform {
             nodes,
             http,
             internal,
+            held,
+            data,
+        }
+    }
+
+    /// Starts a process per role, told with `settings_of` a role where the others are and whatever else.
+    pub fn start_each_at(
+        addresses: &[SocketAddr; ROLES.len()],
+        settings_of: impl Fn(&str) -> Vec<(String, String)>,
+    ) -> Self {
+        let Site { held, data, .. } = Site::of(Ground::one_process());
+        let addresses = addresses.map(|address| address.to_string());
+        let nodes = start_each(data.path(), &addresses, settings_of);
+        Self {
+            http: nodes.iter().find_map(|node| node.http.clone()).unwrap(),
+            internal: nodes[0].internal.clone(),
+            nodes,
             held,
             data,
         }
@@ -106,6 +128,16 @@ impl Platform {
         self.anonymous().login(&email, password).await
     }
 
+    /// The environment that leads a process to its engines.
+    pub fn settings(&self) -> Vec<(String, String)> {
+        self.held.settings()
+    }
+
+    /// The database of a role, beside the platform's own connections.
+    pub async fn database(&self, role: Role) -> Db {
+        site::open(&self.held, self.data.path(), role).await
+    }
+
     /// Every blob and partial upload: on disk relative to the blob folder, else as the objects in the bucket.
     pub fn blobs(&self) -> Vec<String> {
         if let Some(objects) = self.held.objects() {
@@ -116,6 +148,49 @@ impl Platform {
         walk(&root, &root, &mut found);
         found.sort();
         found
+    }
+
+    /// The folder among the blobs that holds the segments of a video, without a slash at its end.
+    pub fn media_folder(&self, video_id: &str) -> String {
+        let below = format!("media/{video_id}/");
+        let keys = self.blobs();
+        let (_, rest) = keys
+            .iter()
+            .find_map(|key| key.split_once(&below))
+            .unwrap_or_else(|| panic!("no segments of {video_id} among {keys:#?}"));
+        format!("{below}{}", rest.split('/').next().unwrap())
+    }
+
+    /// The file that holds the bytes of a blob.
+    pub fn blob_file(&self, key: &str) -> PathBuf {
+        match self.held.s3() {
+            Some(s3) => s3.file(&format!("it/blobs/{key}")),
+            None => self.data.path().join("blobs").join(key),
+        }
+    }
+
+    /// The store that the blobs are in.
+    pub fn s3(&self) -> &TestS3 {
+        self.held.s3().expect("on the ground there is no S3")
+    }
+
+    /// Runs a command as an operator of this platform would.
+    pub fn command(&self, args: &[&str]) -> Output {
+        let mut command = super::amphi();
+        command.envs(self.held.settings());
+        let data = self.data.path().to_str().unwrap();
+        super::Errand::run(command.args(args).args(["--data", data]))
+    }
+
+    /// Stops, and starts again over the same data with other settings, as in [`Self::start_with`].
+    pub fn restart_with(&mut self, settings: &[(&str, &str)]) {
+        assert!(self.stop(), "it did not stop in peace");
+        let mut env = self.held.settings();
+        let further = settings
+            .iter()
+            .map(|(key, value)| (format!("AMPHI_{key}"), (*value).to_owned()));
+        env.extend(further);
+        self.kill_and_restart(&env);
     }
 
     /// Ends all processes at once, and starts them again over the same data.
@@ -165,13 +240,18 @@ fn one_process(data: &Path, env: &[(String, String)]) -> Node {
 }
 
 /// Each role in its own process. Each is told where the others are, so the ports are chosen beforehand.
-fn roles_apart(data: &Path, env: &[(String, String)]) -> Vec<Node> {
+fn roles_apart(data: &Path, ground: Ground, env: &[(String, String)]) -> Vec<Node> {
+    let scheme = if ground.has_mutual_tls {
+        "https"
+    } else {
+        "http"
+    };
     let addresses: Vec<String> = ROLES.iter().map(|_| free_address().to_string()).collect();
     let mut env = env.to_vec();
     for (role, address) in ROLES.iter().zip(&addresses) {
-        env.extend(service(role, &format!("http://{address}")));
+        env.extend(service(role, &format!("{scheme}://{address}")));
     }
-    start_each(data, &addresses, &env)
+    start_each(data, &addresses, |_| env.clone())
 }
 
 /// Each role in its own process, on whatever port. Each is told where the registry is, and finds the others there.
@@ -188,7 +268,7 @@ fn roles_apart_by_registry(data: &Path, env: &[(String, String)]) -> Vec<Node> {
         env.extend(service(role, &address));
     }
     let anywhere = ROLES.map(|_| "127.0.0.1:0".to_owned());
-    let mut nodes = start_each(data, &anywhere, &env);
+    let mut nodes = start_each(data, &anywhere, |_| env.clone());
     for node in &nodes {
         wait_until_all_are_found(&node.internal);
     }
@@ -197,19 +277,23 @@ fn roles_apart_by_registry(data: &Path, env: &[(String, String)]) -> Vec<Node> {
 }
 
 /// The setting that says where a role is.
-fn service(role: &str, address: &str) -> Option<(String, String)> {
+pub fn service(role: &str, address: &str) -> Option<(String, String)> {
     // Nobody calls the gateway.
     let key = format!("AMPHI_CLUSTER__SERVICES__{}", role.to_uppercase());
     (role != "gateway").then(|| (key, address.to_owned()))
 }
 
 /// Starts a process per role at these internal addresses, all at once.
-fn start_each(data: &Path, addresses: &[String], env: &[(String, String)]) -> Vec<Node> {
+fn start_each(
+    data: &Path,
+    addresses: &[String],
+    env_of: impl Fn(&str) -> Vec<(String, String)>,
+) -> Vec<Node> {
     let starting: Vec<_> = ROLES
         .iter()
         .zip(addresses)
         .map(|(role, internal)| {
-            let (data, env, internal) = (data.to_owned(), env.to_vec(), internal.clone());
+            let (data, env, internal) = (data.to_owned(), env_of(role), internal.clone());
             std::thread::spawn(move || {
                 let args = [
                     "--roles",

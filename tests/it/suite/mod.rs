@@ -18,11 +18,20 @@ macro_rules! in_every_cell {
             Ground::roles_apart().with_registry(),
             $($scenario),+
         );
-        in_every_cell!(@cell roles_apart_on_postgres, Ground::roles_apart().on(Engine::Postgres), $($scenario),+);
+        in_every_cell!(
+            @cell roles_apart_on_postgres_over_mutual_tls,
+            Ground::roles_apart().on(Engine::Postgres).with_mutual_tls(),
+            $($scenario),+
+        );
         in_every_cell!(@cell roles_apart_on_mariadb, Ground::roles_apart().on(Engine::MySql), $($scenario),+);
         in_every_cell!(
             @cell roles_apart_on_postgres_with_rabbitmq_and_s3,
             Ground::roles_apart().on(Engine::Postgres).with_rabbitmq().with_s3(),
+            $($scenario),+
+        );
+        in_every_cell!(
+            @cell roles_apart_on_postgres_with_kafka_and_s3,
+            Ground::roles_apart().on(Engine::Postgres).with_kafka().with_s3(),
             $($scenario),+
         );
     };

@@ -15,6 +15,8 @@ pub struct RevokedSessions {
     pub session_ids: Vec<SessionId>,
     /// From when to ask the next time, microseconds since the Unix epoch.
     pub as_of_us: i64,
+    /// Whether these are not all yet.
+    pub has_more: bool,
 }
 
 /// What a verifier needs of identity.
@@ -73,6 +75,7 @@ impl KeySource for IdentityKeySource {
             Ok(RevokedSessions {
                 session_ids,
                 as_of_us: answer.as_of_us,
+                has_more: answer.has_more,
             })
         })
     }

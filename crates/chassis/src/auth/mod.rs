@@ -8,8 +8,15 @@ mod caller;
 mod claims;
 mod cluster_secret;
 mod key_source;
+mod revocations;
 mod service_token;
 mod verifier;
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::config::seconds;
 
 pub use caller::{AccountClaims, AccountRole, Caller};
 pub(crate) use claims::REVOCATION_MEMORY;
@@ -21,3 +28,15 @@ pub(crate) use key_source::IdentityKeySource;
 pub use key_source::{KeySource, RevokedSessions};
 pub use service_token::ServiceTokens;
 pub use verifier::{REVOCATION_POLL_INTERVAL, TokenError, TokenVerifier};
+
+/// The section `[auth]` of the configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// How old the list of ended sessions may be for access tokens to be believed.
+    #[serde(
+        rename = "revocations_max_age_s",
+        deserialize_with = "seconds::<_, 5, 3_600>"
+    )]
+    pub revocations_max_age: Duration,
+}

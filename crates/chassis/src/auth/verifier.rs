@@ -1,6 +1,5 @@
 //! Verification of tokens, cached.
 
-use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -12,24 +11,25 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::key_source::{Keys, ed25519_keys};
+use super::revocations::Revocations;
 use super::service_token::now_s;
 use super::{
     ACCESS_TOKEN_LIFETIME_MAX, AccessTokenClaims, AccountClaims, CLOCK_LEEWAY, Caller, KeySource,
-    REVOCATION_MEMORY, ServiceTokens, TOKEN_AUDIENCE, TOKEN_ISSUER,
+    ServiceTokens, Settings, TOKEN_AUDIENCE, TOKEN_ISSUER,
 };
 use crate::Problem;
 use crate::shared::Shared;
 
 /// How often revoked sessions are asked for.
 pub const REVOCATION_POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// While they cannot be told. Rarely enough that a circuit breaker does not take it for the calls of people.
+const FAILED_POLL_INTERVAL: Duration = Duration::from_millis(750);
 /// Keys are fetched again after this time even when all are known, so that a withdrawn one is forgotten.
 const KEYS_MAX_AGE: Duration = Duration::from_secs(300);
 /// An unknown key id makes identity be asked at most this often.
 const KEY_FETCH_INTERVAL_MIN: Duration = Duration::from_secs(1);
 const TOKEN_BYTES_MAX: usize = 4096;
 const VERIFIED_TOKENS_MAX: u64 = 100_000;
-/// At a million revoked sessions within an hour something else is wrong; then the oldest are forgotten, loudly.
-const REVOKED_SESSIONS_MAX: usize = 1_000_000;
 
 /// Why a token is not believed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +44,11 @@ pub enum TokenError {
     UnknownKey,
     #[error("The access token's signature is wrong.")]
     BadSignature,
+    /// Of a token by which processes know each other.
+    #[error(
+        "The process is none of this installation: it signs with another `cluster.secret`. Set the same in all processes."
+    )]
+    WrongClusterSecret,
     #[error("The access token was not made for this platform.")]
     WrongAudience,
     #[error("The access token has expired.")]
@@ -52,6 +57,8 @@ pub enum TokenError {
     Revoked,
     #[error("Access tokens cannot be verified at the moment: {0}")]
     KeysUnavailable(String),
+    #[error("Whether the session of this access token has ended cannot be told at the moment: {0}")]
+    RevocationsUnavailable(String),
 }
 
 impl From<TokenError> for Problem {
@@ -62,6 +69,10 @@ impl From<TokenError> for Problem {
             TokenError::Revoked => Self::unauthenticated("session_ended", detail),
             TokenError::KeysUnavailable(_) => Self::unavailable("keys_unavailable", detail)
                 .with_retry_after(KEY_FETCH_INTERVAL_MIN),
+            TokenError::RevocationsUnavailable(_) => {
+                Self::unavailable("revocations_unavailable", detail)
+                    .with_retry_after(REVOCATION_POLL_INTERVAL)
+            }
             _ => Self::unauthenticated("token_invalid", detail),
         }
     }
@@ -71,7 +82,7 @@ impl From<TokenError> for Problem {
 /// process.
 ///
 /// An Ed25519 check costs more than a whole bare request, so a verified token is remembered, by its SHA-256, until it
-/// ends. The list of revoked sessions is consulted before that memory.
+/// ends. The list of revoked sessions is consulted each time, and when it is too old to tell, the token is not believed.
 #[derive(Clone)]
 pub struct TokenVerifier {
     inner: Arc<Inner>,
@@ -85,7 +96,8 @@ struct Inner {
     /// Held while keys are fetched, so that a burst of unknown keys makes one call.
     last_fetch: Mutex<Option<Fetch>>,
     verified: Cache<[u8; 32], Arc<Verified>>,
-    revoked: RwLock<HashMap<SessionId, Instant>>,
+    revocations: Revocations,
+    revocations_max_age: Duration,
     validation: Validation,
 }
 
@@ -100,19 +112,6 @@ struct Verified {
     expires_at: i64,
 }
 
-impl Inner {
-    fn note_revoked(&self, session_id: SessionId) {
-        let mut revoked = self
-            .revoked
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        if revoked.len() >= REVOKED_SESSIONS_MAX {
-            forget_the_oldest_half(&mut revoked);
-        }
-        revoked.insert(session_id, Instant::now());
-    }
-}
-
 impl std::fmt::Debug for TokenVerifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TokenVerifier").finish_non_exhaustive()
@@ -120,18 +119,14 @@ impl std::fmt::Debug for TokenVerifier {
 }
 
 impl TokenVerifier {
-    /// One that learns of revoked sessions from its source alone.
+    /// One that learns of revoked sessions from its source and from the shared state, and tells the latter of those that end
+    /// here.
     #[must_use]
-    pub fn new(source: impl KeySource, service_tokens: ServiceTokens) -> Self {
-        Self::with_shared(source, service_tokens, Shared::default())
-    }
-
-    /// One that learns of revoked sessions from the shared state, too, and tells of those that end here.
-    #[must_use]
-    pub fn with_shared(
+    pub fn new(
         source: impl KeySource,
         service_tokens: ServiceTokens,
         shared: Shared,
+        settings: &Settings,
     ) -> Self {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_audience(&[TOKEN_AUDIENCE]);
@@ -149,16 +144,28 @@ impl TokenVerifier {
                     .max_capacity(VERIFIED_TOKENS_MAX)
                     .time_to_live(ACCESS_TOKEN_LIFETIME_MAX)
                     .build(),
-                revoked: RwLock::default(),
+                revocations: Revocations::new(),
+                revocations_max_age: settings.revocations_max_age,
                 validation,
             }),
         }
     }
 
+    /// Which process of this installation calls its registry.
+    ///
+    /// # Errors
+    /// When the token is not one for registries, or not to be believed.
+    pub fn verify_for_registry(&self, token: &str) -> Result<crate::Role, TokenError> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(TokenError::TooLong);
+        }
+        self.inner.service_tokens.verify_for_registry(token)
+    }
+
     /// Who the bearer of this token is.
     ///
     /// # Errors
-    /// When the token is not to be believed, or cannot be checked because identity does not answer.
+    /// When the token is not to be believed, or cannot be checked because identity does not answer or has not for too long.
     pub async fn verify(&self, token: &str) -> Result<Caller, TokenError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::TooLong);
@@ -168,13 +175,13 @@ impl TokenVerifier {
         }
         let fingerprint = fingerprint(token);
         if let Some(known) = self.inner.verified.get(&fingerprint) {
-            return self.still_good(&known);
+            return self.still_good(&known).await;
         }
         let verified = Arc::new(self.verify_signature(token).await?);
         self.inner
             .verified
             .insert(fingerprint, Arc::clone(&verified));
-        self.still_good(&verified)
+        self.still_good(&verified).await
     }
 
     /// Refuses the session's tokens from now on: here at once, and at once in the processes that share with this one. The
@@ -186,20 +193,28 @@ impl TokenVerifier {
 
     /// Refuses the session's tokens from now on in this process, before the next poll brings it.
     pub fn revoke_locally(&self, session_id: SessionId) {
-        self.inner.note_revoked(session_id);
+        self.inner.revocations.note(session_id);
     }
 
-    fn still_good(&self, verified: &Verified) -> Result<Caller, TokenError> {
-        let revoked = self
-            .inner
-            .revoked
-            .read()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        if revoked.contains_key(&verified.session_id) {
-            return Err(TokenError::Revoked);
-        }
+    async fn still_good(&self, verified: &Verified) -> Result<Caller, TokenError> {
         if has_ended(verified.expires_at) {
             return Err(TokenError::Expired);
+        }
+        let Inner {
+            revocations,
+            revocations_max_age,
+            source,
+            ..
+        } = &*self.inner;
+        if revocations.has_ended(verified.session_id) {
+            return Err(TokenError::Revoked);
+        }
+        revocations
+            .ensure_current(&**source, *revocations_max_age)
+            .await
+            .map_err(TokenError::RevocationsUnavailable)?;
+        if revocations.has_ended(verified.session_id) {
+            return Err(TokenError::Revoked);
         }
         Ok(verified.caller.clone())
     }
@@ -280,29 +295,26 @@ impl TokenVerifier {
     }
 
     /// Asks for revoked sessions every [`REVOCATION_POLL_INTERVAL`] and for the keys every few minutes, until shutdown.
-    /// Failures are logged and tried again: tokens are short-lived, and what is known stays known.
+    /// Failures are logged and tried again.
     pub async fn follow_identity(self, shutdown: CancellationToken) {
-        let mut since_us = 0;
         let mut keys_at: Option<Instant> = None;
         let mut failing = false;
         loop {
-            match self.inner.source.revoked_sessions(since_us).await {
-                Ok(revoked) => {
-                    since_us = revoked.as_of_us;
-                    revoked
-                        .session_ids
-                        .into_iter()
-                        .for_each(|id| self.revoke_locally(id));
-                    self.forget_old_revocations();
-                    failing = false;
-                }
+            match self.inner.revocations.read(&*self.inner.source).await {
+                Ok(()) => failing = false,
                 // Said once per outage, not every two seconds.
                 Err(status) if !failing => {
-                    tracing::warn!(code = %status.code(), error = status.message(), "cannot fetch revoked sessions from identity; trying on");
+                    let max_age_s = self.inner.revocations_max_age.as_secs();
+                    tracing::warn!(
+                        code = %status.code(),
+                        error = status.message(),
+                        "cannot fetch revoked sessions from identity; trying on, and refusing access tokens after {max_age_s} s without"
+                    );
                     failing = true;
                 }
                 Err(_) => {}
             }
+            self.inner.revocations.forget_old();
             if keys_at.is_none_or(|at| at.elapsed() > KEYS_MAX_AGE) && !failing {
                 let mut last_fetch = self.inner.last_fetch.lock().await;
                 let failure = self.fetch_keys().await.err();
@@ -312,9 +324,14 @@ impl TokenVerifier {
                     failure,
                 });
             }
+            let pause = if failing {
+                FAILED_POLL_INTERVAL
+            } else {
+                REVOCATION_POLL_INTERVAL
+            };
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(REVOCATION_POLL_INTERVAL) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
@@ -325,32 +342,12 @@ impl TokenVerifier {
         let inner = Arc::downgrade(&self.inner);
         let on_revoked = move |session_id| {
             if let Some(inner) = inner.upgrade() {
-                inner.note_revoked(session_id);
+                inner.revocations.note(session_id);
             }
         };
         let shared = self.inner.shared.clone();
         shared.follow(Box::new(on_revoked), shutdown).await;
     }
-
-    fn forget_old_revocations(&self) {
-        self.inner
-            .revoked
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .retain(|_, at| at.elapsed() < REVOCATION_MEMORY);
-    }
-}
-
-fn forget_the_oldest_half(revoked: &mut HashMap<SessionId, Instant>) {
-    tracing::error!(
-        limit = REVOKED_SESSIONS_MAX,
-        "too many revoked sessions; forgetting the oldest half"
-    );
-    let mut times: Vec<Instant> = revoked.values().copied().collect();
-    let middle = times.len() / 2;
-    let (_, median, _) = times.select_nth_unstable(middle);
-    let median = *median;
-    revoked.retain(|_, at| *at > median);
 }
 
 fn fingerprint(token: &str) -> [u8; 32] {

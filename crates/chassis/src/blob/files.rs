@@ -205,8 +205,17 @@ fn count_files(folder: &Path) -> io::Result<u64> {
 
 /// Removes what a process left behind when it was killed: entries that nobody has locked, and that are not brand-new.
 pub(super) fn sweep(temp_folder: &Path) -> io::Result<u64> {
-    let before = SystemTime::now() - SWEPT_AGE;
-    let mut swept = 0;
+    let left = left_behind(temp_folder, SystemTime::now() - SWEPT_AGE, true)?;
+    Ok(left.len() as u64)
+}
+
+/// What was left there before `before`, by name, with its bytes; removes it if it `is_to_go`.
+pub(super) fn left_behind(
+    temp_folder: &Path,
+    before: SystemTime,
+    is_to_go: bool,
+) -> io::Result<Vec<(String, u64)>> {
+    let mut left = Vec::new();
     for entry in fs::read_dir(temp_folder)? {
         let entry = entry?;
         let Ok(metadata) = entry.metadata() else {
@@ -215,20 +224,25 @@ pub(super) fn sweep(temp_folder: &Path) -> io::Result<u64> {
         if metadata.modified()? >= before {
             continue;
         }
+        let name = entry.file_name().to_string_lossy().into_owned();
         if metadata.is_dir() {
-            fs::remove_dir_all(entry.path())?;
-            swept += 1;
+            if is_to_go {
+                fs::remove_dir_all(entry.path())?;
+            }
+            left.push((name, 0));
             continue;
         }
         let Ok(file) = File::open(entry.path()) else {
             continue;
         };
         if try_lock(&file)? {
-            fs::remove_file(entry.path())?;
-            swept += 1;
+            if is_to_go {
+                fs::remove_file(entry.path())?;
+            }
+            left.push((name, metadata.len()));
         }
     }
-    Ok(swept)
+    Ok(left)
 }
 
 /// Syncs `folder` and those above it, up to `root`.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::{BlobEntry, BlobKey};
 
@@ -10,6 +11,7 @@ struct Entry {
     key: String,
     is_folder: bool,
     size: u64,
+    modified: SystemTime,
 }
 
 impl Entry {
@@ -51,6 +53,7 @@ pub(super) fn list(
             found.push(BlobEntry {
                 key,
                 size: entry.size,
+                modified: entry.modified,
             });
         }
     }
@@ -85,6 +88,7 @@ fn entries(root: &Path, folder: &str) -> io::Result<Vec<Entry>> {
             key,
             is_folder: metadata.is_dir(),
             size: metadata.len(),
+            modified: metadata.modified()?,
         });
     }
     entries.sort_by_cached_key(Entry::sort_key);

@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -17,7 +18,9 @@ use futures::stream;
 use super::files::{self, TempFile};
 use super::store::BlobReader;
 use super::writing::{Written, write_pieces};
-use super::{Appended, Blob, BlobEntry, BlobError, BlobKey, BlobStore, ByteStream, listing};
+use super::{
+    Appended, Blob, BlobEntry, BlobError, BlobKey, BlobStore, ByteStream, Remains, listing,
+};
 
 const TEMP_FOLDER: &str = ".tmp";
 const PARTIAL_FOLDER: &str = ".partial";
@@ -39,9 +42,9 @@ struct Folders {
 impl LocalBlobs {
     /// Opens the store in `root`, making it if it is missing, and removes what killed processes left unfinished.
     pub async fn open(root: &Path) -> Result<Self, BlobError> {
-        let shown = root.display().to_string();
+        let place = root.display().to_string();
         let root = root.to_owned();
-        blocking("opening the store", &shown, move || {
+        let opened = blocking("opening the store", &place, move || {
             fs::create_dir_all(&root)?;
             let root = root.canonicalize()?;
             let (temp, partial) = (root.join(TEMP_FOLDER), root.join(PARTIAL_FOLDER));
@@ -63,8 +66,17 @@ impl LocalBlobs {
             Ok(Self {
                 folders: Arc::new(folders),
             })
+        });
+        opened.await.map_err(|error| {
+            let reason = match &error {
+                BlobError::Io { source, .. } => source.to_string(),
+                _ => "no folder can be made there".to_owned(),
+            };
+            BlobError::Setup {
+                reason: format!("{reason}. Let `blobs.dir` name a folder that this user may write"),
+                place,
+            }
         })
-        .await
     }
 
     /// Runs `work` with the folders and the blob's path, away from the async threads.
@@ -343,6 +355,17 @@ impl BlobStore for LocalBlobs {
 
     fn partial_local_path(&self, key: &BlobKey) -> Option<PathBuf> {
         Some(self.partial_path(key))
+    }
+
+    async fn remains(&self, before: SystemTime, is_to_go: bool) -> Result<Remains, BlobError> {
+        let folders = self.folders.clone();
+        let found = blocking("sweeping", TEMP_FOLDER, move || {
+            files::left_behind(&folders.temp, before, is_to_go)
+        });
+        Ok(Remains {
+            found: found.await?,
+            may_be_more: false,
+        })
     }
 }
 

@@ -17,8 +17,8 @@ pub use file::BlobFile;
 pub use key::{BlobKey, KEY_BYTES_MAX};
 pub use local::LocalBlobs;
 #[cfg(feature = "s3")]
-pub use s3::S3Blobs;
+pub use s3::{S3Blobs, S3Presigner};
 pub use store::{
-    Appended, Blob, BlobEntry, BlobReader, BlobStore, ByteStream, ByteStreamItem, Examined,
+    Appended, Blob, BlobEntry, BlobReader, BlobStore, ByteStream, ByteStreamItem, Examined, Remains,
 };
 pub use traced::{Blobs, Partial};

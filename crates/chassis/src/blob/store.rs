@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -53,6 +54,17 @@ pub struct BlobEntry {
     pub key: BlobKey,
     /// Bytes.
     pub size: u64,
+    /// When it was last written, by the clock of the store.
+    pub modified: SystemTime,
+}
+
+/// What a store keeps of writers that died or were refused, and that neither a blob nor a partial counts on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remains {
+    /// Names as the store has them, with their bytes.
+    pub found: Vec<(String, u64)>,
+    /// Whether there may be more of a kind that this store cannot be asked for.
+    pub may_be_more: bool,
 }
 
 /// What an examination of a store found.
@@ -147,4 +159,7 @@ pub trait BlobStore: Send + Sync + fmt::Debug + 'static {
 
     /// Where it lies as a file, if it does.
     fn partial_local_path(&self, key: &BlobKey) -> Option<PathBuf>;
+
+    /// What was left behind before `before`; removes it if it `is_to_go`. What is being written is never among it.
+    async fn remains(&self, before: SystemTime, is_to_go: bool) -> Result<Remains, BlobError>;
 }

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use futures::TryStreamExt;
@@ -13,7 +14,7 @@ use crate::config::{BlobsKind, Config};
 
 use super::{
     Appended, Blob, BlobEntry, BlobError, BlobFile, BlobKey, BlobStore, ByteStream, Examined,
-    LocalBlobs,
+    LocalBlobs, Remains,
 };
 
 /// Blobs that are held in memory as a whole are no larger than this, bytes.
@@ -179,6 +180,12 @@ impl Blobs {
         let span = operation_span!("LIST", prefix.as_ref().map_or("", BlobKey::as_str));
         let listing = self.store.list_partials(prefix.as_ref(), after, limit);
         traced(span, listing).await
+    }
+
+    /// What writers that died or were refused have left at the store before `before`; removes it if it `is_to_go`.
+    pub async fn remains(&self, before: SystemTime, is_to_go: bool) -> Result<Remains, BlobError> {
+        let span = operation_span!("SWEEP", "");
+        traced(span, self.store.remains(before, is_to_go)).await
     }
 
     /// Where the blob lies as a file, for tools that read files; None if the store is not a folder.

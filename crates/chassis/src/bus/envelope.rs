@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
 pub(super) const CONTENT_TYPE: &str = "application/cloudevents+json";
 const SPEC_VERSION: &str = "1.0";
 
@@ -27,10 +28,23 @@ struct Envelope {
     data: Box<RawValue>,
 }
 
+/// The event as a CloudEvent in JSON.
+///
 /// # Errors
 /// When the event's data is not JSON or its time is out of range, which no outbox writes.
+pub fn to_json(event: &Event) -> Result<Box<RawValue>, String> {
+    serde_json::value::to_raw_value(&envelope(event)?).map_err(|error| error.to_string())
+}
+
+/// # Errors
+/// Those of [`to_json`].
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
 pub(super) fn encode(event: &Event) -> Result<Vec<u8>, String> {
-    let envelope = Envelope {
+    serde_json::to_vec(&envelope(event)?).map_err(|error| error.to_string())
+}
+
+fn envelope(event: &Event) -> Result<Envelope, String> {
+    Ok(Envelope {
         specversion: SPEC_VERSION.to_owned(),
         id: event.id.clone(),
         source: event.source.clone(),
@@ -40,12 +54,12 @@ pub(super) fn encode(event: &Event) -> Result<Vec<u8>, String> {
         datacontenttype: Some("application/json".to_owned()),
         traceparent: event.traceparent.clone(),
         data: RawValue::from_string(event.data.clone()).map_err(|error| error.to_string())?,
-    };
-    serde_json::to_vec(&envelope).map_err(|error| error.to_string())
+    })
 }
 
 /// # Errors
 /// What is wrong with the bytes, without quoting them.
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
 pub(super) fn decode(bytes: &[u8]) -> Result<Event, String> {
     let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| {
         format!(

@@ -10,18 +10,33 @@ pub enum BusError {
     )]
     Unreachable { target: String, reason: String },
     #[error(
-        "the broker at {target} refuses the connection: {reason}. Check user, password and virtual host in `bus.url`"
+        "the broker at {target} refuses the connection: {reason}. Check {look_at} in `bus.url`"
     )]
-    Refused { target: String, reason: String },
+    Refused {
+        target: String,
+        reason: String,
+        look_at: &'static str,
+    },
     #[error(
-        "the broker at {target} does not give the queue `{queue}`: {reason}. Another program may own a queue of that name: \
-         set `bus.prefix`, or delete it"
+        "the broker at {target} does not give the queue `{queue}`: {reason}. Allow the user to configure, write and read what \
+         begins with `bus.prefix`; or, if another program owns one of that name, set another prefix or delete it"
     )]
     Queue {
         target: String,
         queue: String,
         reason: String,
     },
+    #[error(
+        "the broker at {target} does not give the topic `{topic}`: {reason}. Allow the user to read, write and make it, or make \
+         it beforehand"
+    )]
+    Topic {
+        target: String,
+        topic: String,
+        reason: String,
+    },
+    #[error("`bus.kafka.ca_file` cannot be used: {path}: {reason}")]
+    CaFile { path: String, reason: String },
     #[error("this binary was built without {kind}: build it with that feature, or set `bus.kind`")]
     NotBuilt { kind: &'static str },
 }

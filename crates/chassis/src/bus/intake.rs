@@ -10,7 +10,10 @@ use crate::events::{Consumer, accept, is_transient};
 use crate::{Problem, Role};
 
 const PAUSE_BASE: Duration = Duration::from_millis(200);
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Of an event that is refused.
+const REFUSED_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Of what is merely away: however long it was, events go on as soon as it is back.
+const AWAY_PAUSE_MAX: Duration = Duration::from_secs(3);
 /// When the consumer's own database has been away for so long, its events go back to the broker, which would take a delivery
 /// held for half an hour for lost.
 const AWAY_MAX: Duration = Duration::from_secs(60);
@@ -38,7 +41,7 @@ pub(super) async fn take(
 ) -> Taken {
     let mut refusals = 0;
     let mut away_since: Option<Instant> = None;
-    let mut failures = 0;
+    let mut aways = 0;
     loop {
         let problem = match accept(consumer, event).await {
             Ok(_) => {
@@ -48,12 +51,13 @@ pub(super) async fn take(
             }
             Err(problem) => problem,
         };
-        failures += 1;
-        if is_transient(&problem) {
+        let pause = if is_transient(&problem) {
             let since = *away_since.get_or_insert_with(Instant::now);
             if since.elapsed() > AWAY_MAX {
                 return Taken::Away(problem);
             }
+            aways += 1;
+            pause_while_away(aways)
         } else {
             away_since = None;
             refusals += 1;
@@ -62,8 +66,8 @@ pub(super) async fn take(
             if refusals >= attempts_max {
                 return Taken::Refused(problem);
             }
-        }
-        let pause = pause_after(failures);
+            pause_after(refusals, REFUSED_PAUSE_MAX)
+        };
         tracing::warn!(
             consumer = %role, event_id = event.id, event_type = event.r#type, subject = event.subject, refusals,
             pause_ms = pause.as_millis(), error = %problem,
@@ -76,10 +80,61 @@ pub(super) async fn take(
     }
 }
 
+/// The waits between one session with a broker and the next.
+pub(super) struct Recovery {
+    role: Role,
+    /// Sessions in a row that received nothing.
+    failures: u32,
+}
+
+impl Recovery {
+    pub const fn of(role: Role) -> Self {
+        Self { role, failures: 0 }
+    }
+
+    /// Waits before the next session, or until `shutdown`.
+    pub async fn pause(
+        &mut self,
+        ended: impl std::fmt::Display + Send,
+        has_received: bool,
+        shutdown: &CancellationToken,
+    ) {
+        self.failures = if has_received { 1 } else { self.failures + 1 };
+        let pause = pause_while_away(self.failures);
+        tracing::warn!(
+            consumer = %self.role, failures = self.failures, pause_ms = pause.as_millis(), error = %ended,
+            "no events are received; it is tried again"
+        );
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Before something that was away is tried again.
+fn pause_while_away(failures: u32) -> Duration {
+    pause_after(failures, AWAY_PAUSE_MAX)
+}
+
 /// Doubling, bounded, and spread so that processes do not march in step.
-pub(super) fn pause_after(failures: u32) -> Duration {
+fn pause_after(failures: u32, longest: Duration) -> Duration {
     PAUSE_BASE
         .saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1).min(16)))
-        .min(PAUSE_MAX)
+        .min(longest)
         .mul_f64(rand::rng().random_range(0.75..1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_away_for_long_is_tried_again_within_seconds_and_what_is_refused_later_and_later() {
+        for failures in [5, 10, 1_000, u32::MAX] {
+            assert!(pause_while_away(failures) <= Duration::from_secs(3));
+        }
+        assert!(pause_while_away(1) <= PAUSE_BASE);
+        assert!(pause_after(12, REFUSED_PAUSE_MAX) >= Duration::from_secs(45));
+    }
 }

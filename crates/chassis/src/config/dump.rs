@@ -51,10 +51,12 @@ fn shown(key: &str, value: &Value) -> Value {
 /// Whether the value of a key must never be shown.
 pub(super) fn is_secret(key: &str) -> bool {
     let name = key.rsplit('.').next().unwrap_or(key);
-    ["secret", "password", "token"].iter().any(|word| {
-        name.strip_suffix(word)
-            .is_some_and(|before| before.is_empty() || before.ends_with('_'))
-    })
+    ["secret", "password", "token", "private_key"]
+        .iter()
+        .any(|word| {
+            name.strip_suffix(word)
+                .is_some_and(|before| before.is_empty() || before.ends_with('_'))
+        })
 }
 
 /// `postgres://user:password@host/db` with the password taken out; other text as it is.

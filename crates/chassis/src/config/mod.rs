@@ -6,8 +6,10 @@
 //! [`Config::section`] into structs with `#[serde(deny_unknown_fields)]` and without serde defaults, so that the file and
 //! the struct cannot drift apart.
 
+mod delivery_rules;
 mod dump;
 mod error;
+mod internal_tls_rules;
 mod layers;
 mod registry_address;
 mod rules;
@@ -23,14 +25,16 @@ use serde::de::DeserializeOwned;
 
 pub use dump::without_password;
 pub use error::{ConfigError, Origin};
+pub(crate) use registry_address::percent_decoded;
 pub use registry_address::{RegistryAddress, registry_addresses};
 pub use sections::{
-    BlobsConfig, BlobsKind, ClusterConfig, ClusterServices, FaultConfig, LogConfig, LogFormat,
-    RpcConfig, S3Config, ServerConfig, TelemetryConfig, origin,
+    BlobsConfig, BlobsKind, CloudFrontConfig, ClusterConfig, ClusterServices, DeliveryConfig,
+    DeliveryKind, FaultConfig, InternalTlsConfig, InternalTlsKind, LogConfig, LogFormat,
+    PresignedConfig, RpcConfig, S3Config, ServerConfig, TelemetryConfig, origin,
 };
 pub use values::{DAY_MS, PEBIBYTE, YEARS_S, milliseconds, not_empty, ratio, seconds, whole};
 
-pub use service_address::ServiceAddress;
+pub use service_address::{Protection, ServiceAddress};
 
 pub use crate::db::Settings as DatabaseConfig;
 use crate::{Role, Secret};
@@ -79,8 +83,10 @@ impl Sources {
 pub struct Config {
     pub server: ServerConfig,
     pub cluster: ClusterConfig,
+    pub internal_tls: InternalTlsConfig,
     pub database: DatabaseConfig,
     pub blobs: BlobsConfig,
+    pub delivery: DeliveryConfig,
     pub log: LogConfig,
     pub telemetry: TelemetryConfig,
     pub rpc: RpcConfig,
@@ -120,8 +126,10 @@ impl Config {
         let mut config = Self {
             server: read_section(&layers, "server")?,
             cluster: read_section(&layers, "cluster")?,
+            internal_tls: read_section(&layers, "internal_tls")?,
             database: read_section(&layers, "database")?,
             blobs: read_section(&layers, "blobs")?,
+            delivery: read_section(&layers, "delivery")?,
             log: read_section(&layers, "log")?,
             telemetry: read_section(&layers, "telemetry")?,
             rpc: read_section(&layers, "rpc")?,
@@ -224,7 +232,9 @@ impl Config {
                 "{service} must be in it, since each service has its own database".to_owned(),
             ));
         }
-        self.check_s3()
+        self.check_s3()?;
+        internal_tls_rules::check(self)?;
+        delivery_rules::check(self)
     }
 
     fn check_s3(&self) -> Result<(), ConfigError> {
@@ -253,7 +263,7 @@ impl Config {
         Err(self.invalid(said, message))
     }
 
-    fn invalid(&self, key: &str, message: String) -> ConfigError {
+    pub(crate) fn invalid(&self, key: &str, message: String) -> ConfigError {
         ConfigError::Invalid {
             key: key.to_owned(),
             origin: origin_of(&self.layers.0, key),
@@ -268,6 +278,16 @@ impl Config {
             self.warnings.push(
                 "server.internal_listen is open to other machines, but cluster.secret is not set: \
                  only processes that share this data folder can call each other"
+                    .to_owned(),
+            );
+        }
+        let are_apart = Role::ALL
+            .into_iter()
+            .any(|role| !self.cluster.services.addresses(role).is_empty());
+        if are_apart && self.cluster.secret.expose().is_empty() {
+            self.warnings.push(
+                "there are roles elsewhere in [cluster.services], but cluster.secret is not set: processes with data folders of \
+                 their own will not believe each other; set the same in all (openssl rand -base64 32)"
                     .to_owned(),
             );
         }

@@ -6,9 +6,10 @@ use serde::de::Unexpected;
 use serde::{Deserialize, Deserializer};
 
 use super::dump::without_password;
+use super::service_address::Protection;
 use crate::Secret;
 
-/// Where a registry is, as its clients name it: `http://host:port/eureka`, with `user:password@` before the host if it asks
+/// Where a registry is, as its clients name it: `http://host:port/eureka` or `https://…`, with `user:password@` before the host if it asks
 /// for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistryAddress {
@@ -27,13 +28,16 @@ impl RegistryAddress {
     /// An address in text; characters of the credentials that have a meaning in URLs are written `%40`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let rest = text.strip_prefix("http://")?;
+        let (scheme, rest) = text.split_once("://")?;
+        if !matches!(scheme, "http" | "https") {
+            return None;
+        }
         let (authority, path) = rest.split_at(rest.find('/')?);
         let (credentials, host) = match authority.rsplit_once('@') {
             Some((credentials, host)) => (Some(Credentials::parse(credentials)?), host),
             None => (None, authority),
         };
-        let url = format!("http://{host}{}", path.trim_end_matches('/'));
+        let url = format!("{scheme}://{host}{}", path.trim_end_matches('/'));
         let uri: http::Uri = url.parse().ok()?;
         let has_path = !matches!(uri.path(), "" | "/") && uri.query().is_none();
         let has_host = uri.host().is_some_and(|host| !host.is_empty());
@@ -58,12 +62,40 @@ impl RegistryAddress {
         Some((&credentials.user, &credentials.password))
     }
 
+    /// How calls to it are protected. Only a registry of others is given a password: ours is shown a token that all our
+    /// processes believe.
+    #[must_use]
+    pub fn protection(&self) -> Protection {
+        match Protection::of_url(&self.url) {
+            Protection::None if self.credentials.is_some() => Protection::Foreign,
+            protection => protection,
+        }
+    }
+
+    /// Whether its host is a name or an address that every machine has for itself.
+    #[must_use]
+    pub fn is_on_this_machine(&self) -> bool {
+        let uri: Option<http::Uri> = self.url.parse().ok();
+        let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        host.eq_ignore_ascii_case("localhost")
+            || host
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    }
+
     /// `host:port`.
     #[must_use]
     pub fn authority(&self) -> String {
         let uri: Option<http::Uri> = self.url.parse().ok();
         let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
-        let port = uri.as_ref().and_then(http::Uri::port_u16).unwrap_or(80);
+        let port = uri
+            .as_ref()
+            .and_then(http::Uri::port_u16)
+            .unwrap_or(match self.protection() {
+                Protection::Tls => 443,
+                _ => 80,
+            });
         format!("{host}:{port}")
     }
 }
@@ -107,7 +139,8 @@ pub fn registry_addresses<'de, D: Deserializer<'de>>(
         .collect()
 }
 
-fn percent_decoded(text: &str) -> Option<String> {
+/// What stands for `%40` and the like in credentials of URLs; none if that is no text.
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -140,6 +173,21 @@ mod tests {
     }
 
     #[test]
+    fn a_registry_on_this_machine_is_told_from_others() {
+        for (host, is_here) in [
+            ("localhost", true),
+            ("127.0.0.7:80", true),
+            ("[::1]:80", true),
+            ("10.0.0.5:80", false),
+            ("registry", false),
+            ("[fd00::1]", false),
+        ] {
+            let address = RegistryAddress::parse(&format!("http://{host}/eureka")).unwrap();
+            assert_eq!(address.is_on_this_machine(), is_here, "{host}");
+        }
+    }
+
+    #[test]
     fn what_is_no_address_of_a_registry_is_refused() {
         for text in [
             "",
@@ -147,7 +195,7 @@ mod tests {
             "http:///eureka",
             "http://registry:7000",
             "http://registry:7000/",
-            "https://registry:7000/eureka",
+            "ftp://registry:7000/eureka",
             "http://registry:7000/eureka?a=b",
             "http://registry:7000/eureka#a",
             "http://user@registry:7000/eureka",

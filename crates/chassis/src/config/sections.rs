@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustls::pki_types::ServerName;
 use serde::de::{Error as _, Unexpected};
 use serde::{Deserialize, Deserializer};
 
@@ -60,6 +61,37 @@ impl ClusterServices {
     }
 }
 
+/// `[internal_tls]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InternalTlsConfig {
+    pub kind: InternalTlsKind,
+    /// Empty when it is off, as the other paths.
+    #[serde(deserialize_with = "pem_path")]
+    pub ca: PathBuf,
+    #[serde(deserialize_with = "pem_path")]
+    pub certificate: PathBuf,
+    #[serde(deserialize_with = "pem_path")]
+    pub key: PathBuf,
+    #[serde(deserialize_with = "dns_name")]
+    pub name: ServerName<'static>,
+    #[serde(
+        rename = "reload_interval_ms",
+        deserialize_with = "milliseconds::<_, 100, 3_600_000>"
+    )]
+    pub reload_interval: Duration,
+}
+
+/// `internal_tls.kind`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InternalTlsKind {
+    /// Internal calls are plain.
+    Off,
+    /// Both sides of every internal call show a certificate.
+    Mutual,
+}
+
 /// `[blobs]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -113,6 +145,73 @@ pub struct S3Config {
     pub timeout: Duration,
     #[serde(deserialize_with = "whole::<_, _, 0, 100>")]
     pub retries_max: u32,
+}
+
+impl S3Config {
+    /// Scheme, host and port of the bucket's addresses.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        const REGION: &str = "us-east-1";
+        let region = Some(self.region.as_str()).filter(|region| !region.is_empty());
+        let aws = || format!("https://s3.{}.amazonaws.com", region.unwrap_or(REGION));
+        let endpoint = self.endpoint.clone().unwrap_or_else(aws);
+        match endpoint.split_once("://") {
+            Some((scheme, host)) if !self.path_style => {
+                format!("{scheme}://{}.{host}", self.bucket)
+            }
+            _ => endpoint,
+        }
+    }
+}
+
+/// `[delivery]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveryConfig {
+    pub kind: DeliveryKind,
+    #[serde(
+        rename = "address_lifetime_s",
+        deserialize_with = "seconds::<_, 10, 604_800>"
+    )]
+    pub address_lifetime: Duration,
+    pub presigned: PresignedConfig,
+    pub cloudfront: CloudFrontConfig,
+}
+
+/// `delivery.kind`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryKind {
+    /// Playback reads them and passes them on.
+    Through,
+    /// Players are sent to the bucket.
+    Presigned,
+    /// Players are sent to the CDN before it.
+    CloudFront,
+}
+
+/// `[delivery.presigned]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PresignedConfig {
+    /// `None` for that of `[blobs.s3]`.
+    #[serde(deserialize_with = "optional_origin")]
+    pub endpoint: Option<String>,
+}
+
+/// `[delivery.cloudfront]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CloudFrontConfig {
+    #[serde(deserialize_with = "optional_origin")]
+    pub url: Option<String>,
+    #[serde(deserialize_with = "word")]
+    pub key_pair_id: String,
+    /// PEM.
+    pub private_key: Secret<String>,
+    /// Empty: signed addresses, no cookies.
+    #[serde(deserialize_with = "domain")]
+    pub cookie_domain: String,
 }
 
 /// `[log]`
@@ -250,6 +349,29 @@ fn optional_origin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     })
 }
 
+/// The path of a file, or nothing. What the file holds is not shown, where somebody has put that in its place.
+fn pem_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.contains("-----BEGIN") || text.contains(['\n', '\0']) {
+        return Err(D::Error::custom(
+            "the path of a file is expected, and not what it holds",
+        ));
+    }
+    Ok(PathBuf::from(text))
+}
+
+/// A name as certificates bear it.
+fn dns_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ServerName<'static>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match ServerName::try_from(text.clone()) {
+        Ok(name @ ServerName::DnsName(_)) => Ok(name),
+        _ => Err(D::Error::invalid_value(
+            Unexpected::Str(&text),
+            &"a DNS name such as amphi.internal",
+        )),
+    }
+}
+
 /// The name of a bucket, or nothing.
 fn bucket<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -275,6 +397,23 @@ fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
     Err(D::Error::invalid_value(
         Unexpected::Str(&text),
         &"letters, digits and signs without spaces",
+    ))
+}
+
+/// The name of a domain, with or without a dot before it; or nothing.
+fn domain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let is_label = |label: &str| {
+        let is_plain = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-';
+        !label.is_empty() && label.chars().all(is_plain)
+    };
+    let name = text.strip_prefix('.').unwrap_or(&text);
+    if text.is_empty() || name.split('.').all(is_label) {
+        return Ok(name.to_owned());
+    }
+    Err(D::Error::invalid_value(
+        Unexpected::Str(&text),
+        &"a domain such as example.org, in small letters",
     ))
 }
 

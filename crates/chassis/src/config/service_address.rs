@@ -9,7 +9,7 @@ use super::dump::without_password;
 use super::registry_address::RegistryAddress;
 use super::sections::parsed_origin;
 
-const DNS_SCHEME: &str = "dns+http://";
+const DNS_SCHEME: &str = "dns+";
 const EUREKA_SCHEME: &str = "eureka+";
 
 /// Where processes of a role are.
@@ -18,9 +18,32 @@ pub enum ServiceAddress {
     /// One process, or a balancer before several: `http://host:port`, without a trailing slash.
     Fixed(String),
     /// One process at each address that the name has now: `dns+http://host:port`.
-    Dns { host: String, port: u16 },
+    Dns {
+        scheme: &'static str,
+        host: String,
+        port: u16,
+    },
     /// The processes that a registry knows: `eureka+http://host:port/eureka`.
     Registry(RegistryAddress),
+}
+
+/// How calls to an address are kept from others on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protection {
+    None,
+    Tls,
+    /// A registry of others, that is told where our processes are and a password of its own, and neither is asked for more.
+    Foreign,
+}
+
+impl Protection {
+    pub(super) fn of_url(url: &str) -> Self {
+        if url.starts_with("https://") {
+            Self::Tls
+        } else {
+            Self::None
+        }
+    }
 }
 
 /// Several, separated by commas.
@@ -33,8 +56,21 @@ impl ServiceAddress {
     pub fn url(&self) -> Option<String> {
         match self {
             Self::Fixed(url) => Some(url.clone()),
-            Self::Dns { host, port } => Some(format!("http://{host}:{port}")),
+            Self::Dns { scheme, host, port } => Some(format!("{scheme}://{host}:{port}")),
             Self::Registry(_) => None,
+        }
+    }
+
+    /// How calls to it are protected.
+    #[must_use]
+    pub fn protection(&self) -> Protection {
+        match self {
+            Self::Fixed(url) => Protection::of_url(url),
+            Self::Dns {
+                scheme: "https", ..
+            } => Protection::Tls,
+            Self::Dns { .. } => Protection::None,
+            Self::Registry(address) => address.protection(),
         }
     }
 }
@@ -43,7 +79,7 @@ impl fmt::Display for ServiceAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fixed(url) => f.write_str(url),
-            Self::Dns { host, port } => write!(f, "{DNS_SCHEME}{host}:{port}"),
+            Self::Dns { scheme, host, port } => write!(f, "{DNS_SCHEME}{scheme}://{host}:{port}"),
             Self::Registry(registry) => write!(f, "{EUREKA_SCHEME}{registry}"),
         }
     }
@@ -64,12 +100,6 @@ impl<'de> Deserialize<'de> for ServiceAddresses {
 fn parse<E: serde::de::Error>(text: &str) -> Result<ServiceAddress, E> {
     let shown = without_password(text);
     let refusal = |expected| E::invalid_value(Unexpected::Str(&shown), expected);
-    if text.starts_with("https:") {
-        // It would never answer.
-        return Err(refusal(
-            &"http://: calls between services know no TLS; keep them on a private network",
-        ));
-    }
     if let Some(registry) = text.strip_prefix(EUREKA_SCHEME) {
         return RegistryAddress::parse(registry)
             .map(ServiceAddress::Registry)
@@ -79,7 +109,6 @@ fn parse<E: serde::de::Error>(text: &str) -> Result<ServiceAddress, E> {
     }
     let Some(name) = text.strip_prefix(DNS_SCHEME) else {
         return parsed_origin(text)
-            .filter(|origin| origin.starts_with("http://"))
             .map(ServiceAddress::Fixed)
             .ok_or_else(|| refusal(&"an address such as http://10.0.0.5:7000, without a path"));
     };
@@ -87,8 +116,12 @@ fn parse<E: serde::de::Error>(text: &str) -> Result<ServiceAddress, E> {
 }
 
 fn parsed_name(name: &str) -> Option<ServiceAddress> {
-    let uri: http::Uri = parsed_origin(&format!("http://{name}"))?.parse().ok()?;
+    let uri: http::Uri = parsed_origin(name)?.parse().ok()?;
     Some(ServiceAddress::Dns {
+        scheme: match uri.scheme_str() {
+            Some("https") => "https",
+            _ => "http",
+        },
         host: uri.host()?.to_owned(),
         port: uri.port_u16()?,
     })

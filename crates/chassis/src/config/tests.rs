@@ -508,10 +508,41 @@ fn an_address_that_is_none_is_refused_with_an_example() {
             "eureka+http://registry:7000/eureka",
         ),
         ("dns+http://catalog:7000/path", "dns+http://catalog:7000"),
-        ("dns+ftp://catalog:7000", "http://10.0.0.5:7000"),
+        ("dns+ftp://catalog:7000", "dns+http://catalog:7000"),
     ] {
         let error = load(env(&[("AMPHI_CLUSTER__SERVICES__CATALOG", address)])).unwrap_err();
         assert!(error.to_string().contains(example), "{error}");
+    }
+}
+
+#[test]
+fn addresses_over_tls_need_tls_and_the_other_way_round() {
+    let tls = [
+        ("AMPHI_INTERNAL_TLS__KIND", "mutual"),
+        ("AMPHI_INTERNAL_TLS__CA", "ca.pem"),
+        ("AMPHI_INTERNAL_TLS__CERTIFICATE", "certificate.pem"),
+        ("AMPHI_INTERNAL_TLS__KEY", "key.pem"),
+        ("AMPHI_SERVER__INTERNAL_LISTEN", "10.0.0.2:7000"),
+    ];
+    for (address, needs_tls) in [
+        ("http://a:1", Some(false)),
+        ("https://a:1", Some(true)),
+        ("dns+http://a:1", Some(false)),
+        ("dns+https://a:1", Some(true)),
+        ("eureka+http://a:1/eureka", Some(false)),
+        ("eureka+https://a:1/eureka", Some(true)),
+        // A registry of others is told where processes are, and not trusted with who they are.
+        ("eureka+http://u:p@a:1/eureka", None),
+    ] {
+        let at = ("AMPHI_CLUSTER__SERVICES__CATALOG", address);
+        let over_tls = load(env(&[&tls[..], &[at]].concat()));
+        assert_eq!(over_tls.is_ok(), needs_tls != Some(false), "{address}");
+        let plain = load(env(&[at, tls[4]]));
+        assert_eq!(plain.is_ok(), needs_tls != Some(true), "{address}");
+        if let Ok(config) = over_tls {
+            let shown = config.cluster.services.addresses(Role::Catalog)[0].to_string();
+            assert_eq!(shown, address.replace("u:p@", ""));
+        }
     }
 }
 
@@ -527,6 +558,18 @@ fn what_is_probably_not_meant_is_warned_of() {
         Some(Duration::from_millis(300))
     );
     assert_eq!(config.warnings().len(), 2, "{:?}", config.warnings());
+
+    let apart = ("AMPHI_CLUSTER__SERVICES__CATALOG", "http://127.0.0.1:9000");
+    let config = load(env(&[apart])).unwrap();
+    let [warning] = config.warnings() else {
+        panic!("{:?}", config.warnings())
+    };
+    assert!(warning.contains("cluster.secret"), "{warning}");
+    let secret = (
+        "AMPHI_CLUSTER__SECRET",
+        "0123456789012345678901234567890123456789",
+    );
+    assert!(load(env(&[apart, secret])).unwrap().warnings().is_empty());
 }
 
 #[test]

@@ -119,12 +119,19 @@ pub fn is_connection_lost(error: &(dyn Error + 'static)) -> bool {
         let code = database_error.code().unwrap_or_default();
         return matches!(code.as_ref(), "57P01" | "57P02" | "57P03" | "53300");
     }
+    // What answers while we connect is a server that dies or comes up, or a line to nowhere.
+    let is_new = matches!(find_db_err(error), Some(DbErr::Conn(_)));
+    if is_new && matches!(found, sqlx::Error::Protocol(_)) {
+        return true;
+    }
     matches!(
         found,
         sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
+            // No transaction was begun: the connection was in a state of its own.
+            | sqlx::Error::BeginFailed
             | sqlx::Error::WorkerCrashed
     )
 }

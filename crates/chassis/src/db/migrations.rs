@@ -15,7 +15,8 @@ use sea_orm::{
     TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::{
-    MigrationName, MigrationStatus, MigrationTrait, MigratorTrait, SchemaManager,
+    IntoSchemaManagerConnection, MigrationName, MigrationStatus, MigrationTrait, MigratorTrait,
+    SchemaManager,
 };
 
 use super::Db;
@@ -185,12 +186,13 @@ fn mysql_has_done_it_before(error: &DbErr) -> bool {
 }
 
 impl Db {
-    /// Applies what is pending of [`with_chassis::<M>`](with_chassis). Replicas that start together wait for each other.
-    pub async fn migrate<M: MigratorTrait>(&self) -> Result<(), DbErr> {
+    /// Applies what is pending of [`with_chassis::<M>`](with_chassis) and returns its names. Replicas that start together wait
+    /// for each other: one of them applies.
+    pub async fn migrate<M: MigratorTrait>(&self) -> Result<Vec<String>, DbErr> {
         self.apply_migrations::<M>().await.map_err(explain_unknown)
     }
 
-    async fn apply_migrations<M: MigratorTrait>(&self) -> Result<(), DbErr> {
+    async fn apply_migrations<M: MigratorTrait>(&self) -> Result<Vec<String>, DbErr> {
         match &self.inner.lock {
             MigrationLock::Sqlite => self.migrate_in_one_transaction::<M>(&[]).await,
             MigrationLock::Postgres => {
@@ -211,7 +213,7 @@ impl Db {
             }
             MigrationLock::MySql(options) => {
                 let lock = MySqlLock::take(options).await?;
-                let outcome = WithChassis::<M>::up(&self.inner.writer, None).await;
+                let outcome = apply_pending::<M, _>(&self.inner.writer).await;
                 lock.release().await;
                 outcome
             }
@@ -220,18 +222,13 @@ impl Db {
 
     /// The names of the migrations that [`Db::migrate`] would apply. Changes nothing.
     pub async fn pending_migrations<M: MigratorTrait>(&self) -> Result<Vec<String>, DbErr> {
-        let all = WithChassis::<M>::get_migration_with_status_read_only(self.read()).await?;
-        Ok(all
-            .iter()
-            .filter(|migration| migration.status() == MigrationStatus::Pending)
-            .map(|migration| migration.name().to_owned())
-            .collect())
+        pending::<M>(self.read()).await
     }
 
     async fn migrate_in_one_transaction<M: MigratorTrait>(
         &self,
         first: &[Statement],
-    ) -> Result<(), DbErr> {
+    ) -> Result<Vec<String>, DbErr> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
@@ -240,9 +237,33 @@ impl Db {
         for statement in first {
             txn.execute_raw(statement.clone()).await?;
         }
-        WithChassis::<M>::up(&txn, None).await?;
-        txn.commit().await
+        let applied = apply_pending::<M, _>(&txn).await?;
+        txn.commit().await?;
+        Ok(applied)
     }
+}
+
+/// For whoever holds the lock.
+async fn apply_pending<'c, M, C>(connection: &'c C) -> Result<Vec<String>, DbErr>
+where
+    M: MigratorTrait,
+    C: ConnectionTrait,
+    &'c C: IntoSchemaManagerConnection<'c>,
+{
+    let names = pending::<M>(connection).await?;
+    WithChassis::<M>::up(connection, None).await?;
+    Ok(names)
+}
+
+async fn pending<M: MigratorTrait>(
+    connection: &impl ConnectionTrait,
+) -> Result<Vec<String>, DbErr> {
+    let all = WithChassis::<M>::get_migration_with_status_read_only(connection).await?;
+    Ok(all
+        .iter()
+        .filter(|migration| migration.status() == MigrationStatus::Pending)
+        .map(|migration| migration.name().to_owned())
+        .collect())
 }
 
 /// The library says of a migration that is recorded but unknown only that its file is missing.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::queue::{self, Candidates};
 use super::tables::outbox;
 use super::{Deliver, RelayOptions};
-use crate::db::Db;
+use crate::db::{Db, now_us};
 use crate::{Kind, Problem, Role};
 
 /// So many events in a row that find nobody mean that the consumer is away, not that they are at fault.
@@ -77,10 +77,16 @@ impl<D: Deliver> Delivery<D> {
                 Candidates::Rows(rows) => rows,
                 Candidates::TooManyBlocked => return Ok(Progress::Unreachable(too_many_blocked())),
             };
+            self.show_wait(
+                consumer,
+                rows.first().map_or(0, |oldest| now_us() - oldest.time_us),
+            );
             if rows.is_empty() || shutdown.is_cancelled() {
                 return Ok(Progress::Drained);
             }
             if !self.keep_lease(consumer).await? {
+                // Shown by the process that delivers.
+                self.show_wait(consumer, 0);
                 return Ok(Progress::LeasedElsewhere);
             }
             match self.hand_over(consumer, &rows, shutdown).await {
@@ -96,6 +102,15 @@ impl<D: Deliver> Delivery<D> {
                 }
             }
         }
+    }
+
+    /// How long the oldest event that may go on has waited: what tells an operator that events pile up, wherever the reason lies.
+    fn show_wait(&self, consumer: Role, wait_us: i64) {
+        let publisher = self.db.role().as_str();
+        #[expect(clippy::cast_precision_loss, reason = "microseconds of centuries")]
+        let seconds = wait_us.max(0) as f64 / 1e6;
+        metrics::gauge!("amphi_events_oldest_wait_seconds", "publisher" => publisher, "consumer" => consumer.as_str())
+            .set(seconds);
     }
 
     /// After a batch failed: finds out which of its events are at fault, so that the others go on.
@@ -236,10 +251,7 @@ fn attempts_of(row: &outbox::Model) -> u32 {
 
 /// Nothing is wrong with the event: its consumer is away, overloaded or slow.
 pub(crate) fn is_transient(problem: &Problem) -> bool {
-    matches!(
-        problem.kind,
-        Kind::Unavailable | Kind::DeadlineExceeded | Kind::RateLimited | Kind::Unauthenticated
-    )
+    problem.kind.is_away() || matches!(problem.kind, Kind::RateLimited | Kind::Unauthenticated)
 }
 
 fn too_many_blocked() -> Problem {

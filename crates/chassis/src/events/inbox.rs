@@ -1,9 +1,11 @@
 //! Receiving: an event is consumed together with the mark that it was, so that one delivered twice acts once.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use amphi_contracts::EventId;
 use amphi_contracts::proto::events::v1::Event;
+use futures::FutureExt as _;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, SqlErr};
 use tracing::Instrument;
@@ -12,6 +14,7 @@ use super::Consumer;
 use super::tables::inbox;
 use crate::Problem;
 use crate::db::{Db, micros, now_us};
+use crate::rpc::panic_message;
 
 const PRUNE_BATCH: u64 = 500;
 
@@ -33,7 +36,8 @@ enum AcceptError {
     Db(#[from] sea_orm::DbErr),
 }
 
-/// Hands `event` to `consumer` in one transaction with its inbox. Success means committed.
+/// Hands `event` to `consumer` in one transaction with its inbox. Success means committed. A consumer that panics has refused it:
+/// a defect that one event brings to light holds up no others.
 pub async fn accept(consumer: &dyn Consumer, event: &Event) -> Result<Acceptance, Problem> {
     let role = consumer.db().role();
     let span = tracing::info_span!(
@@ -45,7 +49,13 @@ pub async fn accept(consumer: &dyn Consumer, event: &Event) -> Result<Acceptance
         amphi.event.id = event.id,
         amphi.event.subject = event.subject,
     );
-    accept_in_span(consumer, event).instrument(span).await
+    AssertUnwindSafe(accept_in_span(consumer, event).instrument(span))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|panic| {
+            let reason = panic_message(&*panic);
+            Err(Problem::internal(format!("panicked: {reason}")))
+        })
 }
 
 async fn accept_in_span(consumer: &dyn Consumer, event: &Event) -> Result<Acceptance, Problem> {

@@ -35,7 +35,7 @@ pub struct RelayOptions {
     pub pause_base: Duration,
     /// The longest pause of an event that is refused.
     pub event_pause_max: Duration,
-    /// The longest pause of a consumer that cannot be reached.
+    /// The longest pause of a consumer that cannot be reached: events go on so soon after it is back.
     pub consumer_pause_max: Duration,
     /// How long the inbox remembers an event.
     pub inbox_kept: Duration,
@@ -51,8 +51,9 @@ impl Default for RelayOptions {
             attempts_max: 50,
             pause_base: Duration::from_millis(200),
             event_pause_max: Duration::from_secs(300),
-            consumer_pause_max: Duration::from_secs(15),
-            inbox_kept: Duration::from_secs(7 * 24 * 3600),
+            consumer_pause_max: Duration::from_secs(3),
+            // Kafka deletes a log by its newest record: one may come again after twice the longest retention.
+            inbox_kept: Duration::from_secs(15 * 24 * 3600),
         }
     }
 }

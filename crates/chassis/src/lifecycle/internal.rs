@@ -6,6 +6,7 @@ use amphi_contracts::FILE_DESCRIPTOR_SET;
 use amphi_contracts::proto::events::v1::event_intake_server::EventIntakeServer;
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get};
 use http::{StatusCode, header};
@@ -20,6 +21,7 @@ use crate::http::no_such_route;
 use crate::rpc::{Clients, GrpcService, IntakeDispatcher, Wiring};
 use crate::service::StartError;
 use crate::telemetry::Metrics;
+use crate::tls::require_certificate;
 
 /// What a running process says of its gRPC services.
 pub(super) struct GrpcHealth {
@@ -55,7 +57,11 @@ pub(super) struct InternalPort {
     clients: Clients,
     message_bytes_max: usize,
     services: Vec<&'static str>,
+    /// For processes of the installation.
     router: Router,
+    /// For others, who say who they are in their own ways.
+    open: Router,
+    needs_certificate: bool,
 }
 
 impl InternalPort {
@@ -72,11 +78,27 @@ impl InternalPort {
             message_bytes_max,
             services: Vec::new(),
             router: Router::new(),
+            open: Router::new(),
+            needs_certificate: false,
         }
     }
 
-    /// Adds a role: its gRPC services by their names, and its byte plane, neither with a fallback of its own.
-    pub fn add(&mut self, services: &[&'static str], grpc: &GrpcService, plane: Router) {
+    /// Lets only clients that have shown a certificate of the installation call its processes.
+    pub const fn require_certificates(mut self) -> Self {
+        self.needs_certificate = true;
+        self
+    }
+
+    /// Adds a role: its gRPC services by their names, its byte plane, and its routes for others, none with a fallback of
+    /// its own.
+    pub fn add(
+        &mut self,
+        services: &[&'static str],
+        grpc: &GrpcService,
+        plane: Router,
+        foreign: Router,
+    ) {
+        self.open = std::mem::take(&mut self.open).merge(foreign);
         let mut router = std::mem::take(&mut self.router).merge(plane);
         for name in services {
             router = router.route(&method_path(name), grpc_route(grpc.clone()));
@@ -103,6 +125,7 @@ impl InternalPort {
 
         let router = self
             .router
+            .route("/debug/peers", get(peers).with_state(self.clients))
             .route(
                 &method_path(name_of(&dispatcher)),
                 service_route(dispatcher),
@@ -115,11 +138,18 @@ impl InternalPort {
                 &method_path(health_name(&health_server)),
                 service_route(health_server),
             )
+            .fallback(not_here);
+        let router = if self.needs_certificate {
+            router.layer(from_fn(require_certificate))
+        } else {
+            router
+        };
+        // Probes of an orchestrator have no certificate.
+        let router = router
+            .merge(self.open)
             .route("/livez", get(|| async { "ok" }))
             .route("/readyz", get(ready).with_state(health))
-            .route("/metrics", get(metrics).with_state(self.metrics))
-            .route("/debug/peers", get(peers).with_state(self.clients))
-            .fallback(not_here);
+            .route("/metrics", get(metrics).with_state(self.metrics));
         let grpc_health = GrpcHealth {
             reporter,
             services: self.services,

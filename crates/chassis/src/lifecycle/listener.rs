@@ -1,4 +1,4 @@
-//! One listening port: HTTP/1.1 and HTTP/2 without TLS, bounded, ended in peace.
+//! One listening port: HTTP/1.1 and HTTP/2, bounded, ended in peace; the internal one over TLS where the installation has it.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -12,13 +12,15 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::service::StartError;
+use crate::tls::{HasCertificate, InternalTls};
 
 /// Beyond that, new connections wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 10_000;
@@ -35,6 +37,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEPALIVE_PROBES: u32 = 4;
+
+/// A connection over TLS is ended in peace after this time, so that whose certificate has run out meanwhile is found out.
+const TLS_CONNECTION_AGE_MAX: Duration = Duration::from_secs(3600);
 
 type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
 
@@ -68,6 +73,7 @@ pub(super) struct Listener {
     socket: TcpListener,
     router: Router,
     port: Port,
+    tls: Option<InternalTls>,
     pub address: SocketAddr,
 }
 
@@ -80,8 +86,14 @@ impl Listener {
             socket,
             router,
             port,
+            tls: None,
             address,
         })
+    }
+
+    /// Speaks TLS, if there is any.
+    pub fn with_tls(self, tls: Option<InternalTls>) -> Self {
+        Self { tls, ..self }
     }
 
     /// Serves until `stop`; then takes no new connection and lets those under way finish their requests. Returns when the
@@ -115,26 +127,26 @@ impl Listener {
         (stream, peer, permit): Accepted,
         stop: CancellationToken,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let builder = connection_builder(self.port);
-        let service = service_for(self.router.clone(), peer);
+        let (port, router, tls) = (self.port, self.router.clone(), self.tls.clone());
         async move {
-            if !speaks(&stream, &stop).await {
+            let Some(first_byte) = first_byte(&stream, &stop).await else {
                 return;
-            }
-            let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-            let mut connection = pin!(connection);
-            let ended = tokio::select! {
-                // First: a connection that was told to stop before it has read anything would drop what was sent to it.
-                biased;
-                ended = connection.as_mut() => ended,
-                () = stop.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
             };
-            // An error here is a client that went away.
-            if let Err(error) = ended {
-                tracing::debug!(%peer, error, "connection ended");
+            match tls {
+                None => {
+                    converse(port, stream, (router, peer, None), stop.cancelled()).await;
+                }
+                Some(tls) => {
+                    // Before the handshake, which is by the files as they are now.
+                    let generation = tls.generation();
+                    let shaking_hands = tls.accept(stream, peer, first_byte);
+                    let Some(Some((stream, has_certificate))) = in_time(shaking_hands, &stop).await
+                    else {
+                        return;
+                    };
+                    let end = end_of_trust(generation, stop);
+                    converse(port, stream, (router, peer, Some(has_certificate)), end).await;
+                }
             }
             drop(permit);
         }
@@ -170,20 +182,75 @@ fn keep_alive(stream: &TcpStream) {
     }
 }
 
-/// Whether the client sends anything at all, in time. The timeout for a request's head begins with its first byte, so
-/// without this a silent connection would keep its place for good.
-async fn speaks(stream: &TcpStream, stop: &CancellationToken) -> bool {
+/// The first that the client sends, if it sends anything at all in time; it can be read again. The timeout for a request's
+/// head begins with its first byte, so without this a silent connection would keep its place for good.
+async fn first_byte(stream: &TcpStream, stop: &CancellationToken) -> Option<u8> {
+    let mut first = [0];
+    match in_time(stream.peek(&mut first), stop).await {
+        Some(Ok(1)) => Some(first[0]),
+        _ => None,
+    }
+}
+
+/// What a client does before its request: `None` when it takes too long.
+async fn in_time<T>(doing: impl Future<Output = T>, stop: &CancellationToken) -> Option<T> {
     let patience = async {
         tokio::select! {
             () = tokio::time::sleep(HEADER_READ_TIMEOUT) => {}
             () = stop.cancelled() => tokio::time::sleep(LAST_WORD).await,
         }
     };
-    let mut first = [0];
     tokio::select! {
         biased;
-        peeked = stream.peek(&mut first) => matches!(peeked, Ok(1)),
-        () = patience => false,
+        done = doing => Some(done),
+        () = patience => None,
+    }
+}
+
+/// When a connection over TLS is to be made anew, or the process stops.
+async fn end_of_trust(mut generation: watch::Receiver<u64>, stop: CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        _ = generation.changed() => {}
+        () = tokio::time::sleep(TLS_CONNECTION_AGE_MAX) => {}
+    }
+}
+
+/// Answers what is asked over one connection to its end; after `stop`, to the end of the requests under way. Whoever has not
+/// asked anything in time loses it: the bounds on heads of requests hold only once it is known which HTTP is spoken.
+async fn converse(
+    port: Port,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    (router, peer, certificate): (Router, SocketAddr, Option<HasCertificate>),
+    stop: impl Future<Output = ()> + Send,
+) {
+    let has_asked = CancellationToken::new();
+    let service = service_for(router, peer, certificate, has_asked.clone());
+    let dawdles = async {
+        let asking = tokio::time::timeout(HEADER_READ_TIMEOUT, has_asked.cancelled());
+        if asking.await.is_ok() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let builder = connection_builder(port);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        // First: a connection that was told to stop before it has read anything would drop what was sent to it.
+        biased;
+        ended = connection.as_mut() => ended,
+        () = dawdles => {
+            tracing::debug!(%peer, "a client that asked nothing in time loses its connection");
+            return;
+        }
+        () = stop => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    // An error here is a client that went away.
+    if let Err(error) = ended {
+        tracing::debug!(%peer, error, "connection ended");
     }
 }
 
@@ -202,20 +269,44 @@ fn connection_builder(port: Port) -> auto::Builder<TokioExecutor> {
     builder
 }
 
+/// What hyper serves.
+trait AnswersRequests:
+    hyper::service::Service<
+        http::Request<Incoming>,
+        Response = http::Response<axum::body::Body>,
+        Error = std::convert::Infallible,
+        Future: Send + 'static,
+    > + Send
+    + 'static
+{
+}
+
+impl<S> AnswersRequests for S where
+    S: hyper::service::Service<
+            http::Request<Incoming>,
+            Response = http::Response<axum::body::Body>,
+            Error = std::convert::Infallible,
+            Future: Send + 'static,
+        > + Send
+        + 'static
+{
+}
+
+/// `certificate` is noted on each request, where there is TLS; `has_asked` is told of the first.
 fn service_for(
     router: Router,
     peer: SocketAddr,
-) -> impl hyper::service::Service<
-    http::Request<Incoming>,
-    Response = http::Response<axum::body::Body>,
-    Error = std::convert::Infallible,
-    Future: Send + 'static,
-> + Send
-+ 'static {
+    certificate: Option<HasCertificate>,
+    has_asked: CancellationToken,
+) -> impl AnswersRequests {
     hyper::service::service_fn(move |request: http::Request<Incoming>| {
+        has_asked.cancel();
         let router = router.clone();
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        if let Some(certificate) = certificate {
+            request.extensions_mut().insert(certificate);
+        }
         router.oneshot(request)
     })
 }

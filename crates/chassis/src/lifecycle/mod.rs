@@ -20,7 +20,7 @@ use tracing::Instrument as _;
 
 use crate::Role;
 use crate::auth::{
-    IdentityKeySource, KeySource, ServiceTokens, TokenVerifier, load_or_create_cluster_secret,
+    self, IdentityKeySource, KeySource, ServiceTokens, TokenVerifier, load_or_create_cluster_secret,
 };
 use crate::blob::Blobs;
 use crate::bus::{self, Broker};
@@ -31,6 +31,7 @@ use crate::rpc::{Clients, GrpcServices, Leases, LocalRole, RoleIntake, ServerSta
 use crate::service::{BuildFn, Context, Databases, InstanceId, Service, StartError, Worker};
 use crate::shared::Shared;
 use crate::telemetry::{self, SpanExporter, Telemetry};
+use crate::tls::InternalTls;
 use amphi_contracts::proto::events::v1::event_intake_server::EventIntakeServer;
 
 use delivery::OverRpc;
@@ -58,12 +59,22 @@ impl std::fmt::Debug for Builder {
 }
 
 trait DebugKeySource: KeySource + std::fmt::Debug {
-    fn verifier(self: Box<Self>, tokens: ServiceTokens, shared: Shared) -> TokenVerifier;
+    fn verifier(
+        self: Box<Self>,
+        tokens: ServiceTokens,
+        shared: Shared,
+        settings: &auth::Settings,
+    ) -> TokenVerifier;
 }
 
 impl<S: KeySource + std::fmt::Debug> DebugKeySource for S {
-    fn verifier(self: Box<Self>, tokens: ServiceTokens, shared: Shared) -> TokenVerifier {
-        TokenVerifier::with_shared(*self, tokens, shared)
+    fn verifier(
+        self: Box<Self>,
+        tokens: ServiceTokens,
+        shared: Shared,
+        settings: &auth::Settings,
+    ) -> TokenVerifier {
+        TokenVerifier::new(*self, tokens, shared, settings)
     }
 }
 
@@ -111,20 +122,24 @@ impl Process {
             .map_err(|error| StartError::Setup(format!("cannot open the blob store: {error}")))?;
         let broker = bus::open(&config.section("bus")?).await?;
         let shared = Shared::open(&config.section("shared")?).await?;
+        let tls = InternalTls::open(&config)?;
         let wiring = Arc::new(Wiring::default());
         let clients = Clients::new(
             &config,
+            tls.as_ref(),
             Arc::clone(&wiring),
             service_tokens.clone(),
-            Role::Gateway,
+            self.roles.first().map_or(Role::Gateway, |(role, _)| *role),
         )
         .map_err(|error| StartError::Setup(error.to_string()))?;
+        let auth_settings = config.section("auth")?;
         let verifier = match self.key_source {
-            Some(source) => source.verifier(service_tokens, shared.clone()),
-            None => TokenVerifier::with_shared(
+            Some(source) => source.verifier(service_tokens, shared.clone(), &auth_settings),
+            None => TokenVerifier::new(
                 IdentityKeySource::new(clients.downgrade()),
                 service_tokens,
                 shared.clone(),
+                &auth_settings,
             ),
         };
         let context = Context {
@@ -134,6 +149,7 @@ impl Process {
             verifier,
             blobs,
             shared,
+            tls,
             spans: self.telemetry.spans.clone(),
             instance: InstanceId::generate(),
             shutdown: CancellationToken::new(),
@@ -203,6 +219,9 @@ impl Assembly {
             self.context.clients.clone(),
             config.rpc.message_bytes_max,
         );
+        if self.context.tls.is_some() {
+            internal = internal.require_certificates();
+        }
         let roles: Vec<Role> = services.iter().map(|service| service.role).collect();
         let mut public = None;
         let mut local = HashMap::new();
@@ -221,11 +240,12 @@ impl Assembly {
                 .method_not_allowed_fallback(method_not_allowed);
             let foreign = std::mem::take(&mut service.foreign)
                 .method_not_allowed_fallback(method_not_allowed);
-            let routes = http_stack
-                .wrap_plane(plane)
-                .merge(http_stack.wrap_foreign(foreign));
+            let (plane, foreign) = (
+                http_stack.wrap_plane(plane),
+                http_stack.wrap_foreign(foreign),
+            );
             let part = self.local_role(service, &http_stack);
-            internal.add(&grpc_names, &part.grpc, routes);
+            internal.add(&grpc_names, &part.grpc, plane, foreign);
             local.insert(role, part);
         }
         self.wiring.connect(local);
@@ -233,7 +253,8 @@ impl Assembly {
 
         let (internal_router, health_reporter) = internal.into_router(health.clone())?;
         let internal_listener =
-            Listener::new(ports.internal.listen()?, internal_router, Port::Internal)?;
+            Listener::new(ports.internal.listen()?, internal_router, Port::Internal)?
+                .with_tls(self.context.tls.clone());
         let public_listener = match (ports.public, public) {
             (Some(port), Some(router)) => {
                 Some(Listener::new(port.listen()?, router, Port::Public)?)
@@ -241,7 +262,12 @@ impl Assembly {
             _ => None,
         };
         let public_address = public_listener.as_ref().map(|listener| listener.address);
-        workers.extend(self.leases(roles, internal_listener.address, public_address));
+        workers.extend(self.leases(
+            roles,
+            internal_listener.address,
+            public_address,
+            health.clone(),
+        ));
         Ok(Running::launch(running::Parts {
             context: self.context,
             wiring: self.wiring,
@@ -255,7 +281,7 @@ impl Assembly {
     }
 
     /// Workers of the chassis: one relay per outbox, one receiver per consumer if there is a broker, the verifier's news
-    /// from identity and from the shared state, the export of spans, the search for peers.
+    /// from identity and from the shared state, the export of spans, the certificate's files, the search for peers.
     fn own_workers(&self, services: &[Service]) -> Result<Vec<Worker>, StartError> {
         let context = &self.context;
         let mut workers = Vec::new();
@@ -263,11 +289,14 @@ impl Assembly {
             .iter()
             .any(|service| service.role == Role::Observatory);
         if !holds_observatory
-            && let Some(exporter) = SpanExporter::from_config(&context.config, &context.spans, {
-                let clients = context.clients.clone();
-                move || clients.known_address(Role::Observatory)
-            })
-            .map_err(|error| StartError::Setup(format!("cluster.services.observatory: {error}")))?
+            && let Some(exporter) =
+                SpanExporter::from_config(&context.config, context.tls.as_ref(), &context.spans, {
+                    let clients = context.clients.clone();
+                    move || clients.known_address(Role::Observatory)
+                })
+                .map_err(|error| {
+                    StartError::Setup(format!("cluster.services.observatory: {error}"))
+                })?
         {
             workers.push(Worker::new("span export", |shutdown| async move {
                 exporter.run(shutdown).await;
@@ -286,6 +315,12 @@ impl Assembly {
             verifier.follow_shared(shutdown).await;
             Ok::<_, std::convert::Infallible>(())
         }));
+        if let Some(tls) = context.tls.clone() {
+            workers.push(Worker::new("internal tls", |shutdown| async move {
+                tls.follow(shutdown).await;
+                Ok::<_, std::convert::Infallible>(())
+            }));
+        }
         let clients = context.clients.clone();
         workers.push(Worker::new("peers", |shutdown| async move {
             clients.follow_peers(shutdown).await;
@@ -331,6 +366,7 @@ impl Assembly {
         roles: Vec<Role>,
         internal: SocketAddr,
         public: Option<SocketAddr>,
+        health: Health,
     ) -> Option<Worker> {
         let registries = self.context.clients.registries();
         if registries.is_empty() {
@@ -347,6 +383,10 @@ impl Assembly {
                 })
                 .collect(),
             duration: self.context.config.rpc.lease,
+            is_ready: Box::new(move || {
+                let health = health.clone();
+                Box::pin(async move { health.report().await.ready })
+            }),
         };
         let leaving = self.context.leaving.clone();
         Some(Worker::new("leases", |_shutdown| async move {

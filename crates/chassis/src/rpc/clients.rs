@@ -29,6 +29,7 @@ use super::wiring::Wiring;
 use crate::Role;
 use crate::auth::ServiceTokens;
 use crate::config::{Config, RpcConfig, ServiceAddress};
+use crate::tls::InternalTls;
 
 /// What a client of a service sends its calls through, whether the service is in this process or not.
 pub type Channel = BoxCloneSyncService<Request<Body>, Response<Body>, Status>;
@@ -154,30 +155,33 @@ macro_rules! service_clients {
 }
 
 impl Clients {
-    /// Clients for a process with these roles. Needs a runtime; opens no connection.
+    /// Clients for a process with these roles, of which `origin` is one; `tls` is for calls to other processes. Needs a runtime;
+    /// opens no connection.
     ///
     /// # Errors
     /// When an address of another process is malformed.
     pub(crate) fn new(
         config: &Config,
+        tls: Option<&InternalTls>,
         wiring: Arc<Wiring>,
         service_tokens: ServiceTokens,
         origin: Role,
     ) -> Result<Self, BadAddress> {
         let mut peers = HashMap::new();
         let mut discoveries = Vec::new();
-        let registries = registries_of(config, &service_tokens);
+        let registries = registries_of(config, tls, &service_tokens, origin);
         for role in Role::ALL {
             let addresses = config.cluster.services.addresses(role);
             if addresses.is_empty() {
                 continue;
             }
-            let of_role = Arc::new(Peers::new(role, &config.rpc));
+            let of_role = Arc::new(Peers::new(role, &config.rpc, tls));
             discoveries.push(Discovery::new(
                 role,
                 addresses,
                 &registries,
                 Arc::clone(&of_role),
+                config.rpc.lease,
             )?);
             peers.insert(role, of_role);
         }
@@ -287,6 +291,10 @@ impl Clients {
         self.shared.service_tokens.token_for(role)
     }
 
+    pub(crate) fn registry_token(&self, role: Role) -> Arc<str> {
+        self.shared.service_tokens.registry_token_for(role)
+    }
+
     /// Of every role that has addresses, in the order of [`Role::ALL`].
     pub(crate) fn report(&self) -> Vec<RoleReport> {
         let report = |role: Role| {
@@ -330,7 +338,12 @@ impl Clients {
     }
 }
 
-fn registries_of(config: &Config, service_tokens: &ServiceTokens) -> Vec<Arc<RegistryClient>> {
+fn registries_of(
+    config: &Config,
+    tls: Option<&InternalTls>,
+    service_tokens: &ServiceTokens,
+    origin: Role,
+) -> Vec<Arc<RegistryClient>> {
     let mut registries: Vec<Arc<RegistryClient>> = Vec::new();
     let addresses = Role::ALL
         .into_iter()
@@ -339,7 +352,8 @@ fn registries_of(config: &Config, service_tokens: &ServiceTokens) -> Vec<Arc<Reg
         if let ServiceAddress::Registry(address) = address
             && registries.iter().all(|known| known.address != *address)
         {
-            let client = RegistryClient::new(address.clone(), &config.rpc, service_tokens.clone());
+            let tokens = service_tokens.clone();
+            let client = RegistryClient::new(address.clone(), &config.rpc, tls, tokens, origin);
             registries.push(Arc::new(client));
         }
     }

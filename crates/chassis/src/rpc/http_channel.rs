@@ -22,7 +22,7 @@ use super::call_context::CallContext;
 use super::clients::{Credentials, Shared};
 use super::peers::{Lane, Picked, Tried};
 use super::reclaimable::reclaimable;
-use super::transport::inject_traceparent;
+use super::transport::{inject_traceparent, report_refusal};
 use crate::{Problem, Role};
 
 /// Headers that concern one connection, which a proxy must not hand on (RFC 9110 §7.6.1).
@@ -200,6 +200,7 @@ async fn send_to(
             Ok(response.map(|body| Body::new(Transfer { body, picked })))
         }
         Err(error) => {
+            report_refusal(&error, &picked);
             picked.settle(Outcome::Failed);
             Err(SendError::Client(error))
         }

@@ -28,6 +28,8 @@ pub use clients::{Channel, Clients, WeakClients};
 pub use http_channel::HttpChannel;
 pub(crate) use intake::{IntakeDispatcher, RoleIntake};
 pub(crate) use leases::Leases;
+pub use leases::{LIST_COMPLETE, LIST_PARTIAL, LIST_STATE};
+pub(crate) use peers::connect_lazy;
 pub(crate) use server::{GrpcServices, ServerStack, authenticate, bearer_token, panic_message};
 pub(crate) use wiring::{LocalRole, Wiring};
 

@@ -17,6 +17,7 @@ use super::call_context::CallContext;
 use super::clients::Shared;
 use super::method::Method;
 use super::peers::{Lane, Picked, Tried};
+use crate::tls::{self, Seldom};
 use crate::{Role, telemetry};
 
 /// Which of a role's services is called.
@@ -93,9 +94,26 @@ async fn send(mut request: Request<Body>, picked: Picked) -> Result<Response<Bod
         Ok(channel) => channel.call(request).await,
         Err(error) => Err(error),
     };
+    if let Err(error) = &answer {
+        report_refusal(error, &picked);
+    }
     let answer = answer.map_err(unavailable);
     picked.settle(outcome(&answer));
     answer
+}
+
+/// Says who is refused by whom where the certificates of internal calls do not fit.
+pub(super) fn report_refusal(error: &(dyn Error + 'static), picked: &Picked) {
+    static SAID: Seldom = Seldom::new();
+    if let Some(reason) = tls::words_for(error)
+        && SAID.may_say()
+    {
+        tracing::warn!(
+            address = picked.peer.base_url,
+            reason,
+            "an internal call fails"
+        );
+    }
 }
 
 fn outcome(answer: &Result<Response<Body>, Status>) -> Outcome {
@@ -119,7 +137,7 @@ pub(super) struct NotSent;
 
 /// Whatever breaks on the way, to the caller the role is away. (Tonic calls some of it unknown, cancelled or internal.)
 fn unavailable(error: tonic::transport::Error) -> Status {
-    let cause = innermost(&error);
+    let cause = tls::words_for(&error).unwrap_or_else(|| innermost(&error));
     let mut status = Status::unavailable(format!("cannot reach the service: {cause}"));
     if was_not_sent(&error) {
         status.set_source(Arc::new(NotSent));
@@ -143,15 +161,16 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
 /// Whether it is certain that the other side has not begun to work on the call: there was no connection, or it was closed
 /// before the call was written, or the other side says so (RFC 9113 §6.8 and §8.7).
 fn was_not_sent(error: &(dyn Error + 'static)) -> bool {
-    chain(error).any(|error| {
-        error.is::<tonic::ConnectError>()
-            || error
-                .downcast_ref::<hyper::Error>()
-                .is_some_and(hyper::Error::is_canceled)
-            || error
-                .downcast_ref::<h2::Error>()
-                .is_some_and(is_unprocessed)
-    })
+    tls::is_certificate_alert(error)
+        || chain(error).any(|error| {
+            error.is::<tonic::ConnectError>()
+                || error
+                    .downcast_ref::<hyper::Error>()
+                    .is_some_and(hyper::Error::is_canceled)
+                || error
+                    .downcast_ref::<h2::Error>()
+                    .is_some_and(is_unprocessed)
+        })
 }
 
 fn is_unprocessed(error: &h2::Error) -> bool {

@@ -9,9 +9,11 @@ pub enum SharedError {
         "no answer from the Redis at {target}: {reason}. Check that it runs there, and that `shared.url` names its address"
     )]
     Unreachable { target: String, reason: String },
+    #[error("the Redis at {target} does not serve at the moment: {reason}")]
+    Unable { target: String, reason: String },
     #[error(
         "the Redis at {target} refuses: {reason}. Check user, password and database in `shared.url`; the user needs the keys \
-         and channels `{prefix}:*`, and Redis must be 6 or newer and writable"
+         and channels `{prefix}:*`, and Redis must be 6 or newer"
     )]
     Refused {
         target: String,

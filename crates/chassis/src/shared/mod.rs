@@ -1,5 +1,5 @@
-//! What the processes of an installation know together and may forget: how much of a limit is used, and which sign-ins have
-//! just ended.
+//! What the processes of an installation know together and may forget: how much of a limit is used, which sign-ins have just
+//! ended, that something has changed, and answers that need not be made by each.
 //!
 //! By default each process knows for itself. With a Redis they share it, as long as it answers: none of this is worth a
 //! failed or a slow request, so while it does not answer each process goes by what it knows itself, as it would without.
@@ -9,6 +9,7 @@ mod error;
 mod rate_limit;
 #[cfg(feature = "redis")]
 mod redis;
+mod topics;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ use crate::config::milliseconds;
 
 pub use error::SharedError;
 pub use rate_limit::RateLimit;
+use topics::Topics;
+pub use topics::{Generation, Listener, News, Topic};
 
 const IN_MEMORY: &str = "memory";
 
@@ -94,6 +97,15 @@ trait Server: fmt::Debug + Send + Sync + 'static {
     /// Tells all processes, also those that come within the next hour, that the session has ended.
     async fn tell_revoked(&self, session_id: SessionId);
 
+    /// Tells all processes of a topic's news, and says its new generation; `None` when it does not answer.
+    async fn tell(&self, topic: &str, message: &str) -> Option<u64>;
+
+    /// What was kept at a place; `None` when there is nothing or it does not answer.
+    async fn recall(&self, place: &str) -> Option<Vec<u8>>;
+
+    /// Keeps something at a place for a while.
+    async fn keep(&self, place: &str, value: &[u8], lifetime: Duration);
+
     /// Keeps the connection, and tells of what other processes have revoked, until `shutdown`.
     async fn follow(&self, on_revoked: OnRevoked, shutdown: CancellationToken);
 
@@ -116,6 +128,7 @@ struct Take<'a> {
 pub struct Shared {
     /// None when each process knows for itself.
     server: Option<Arc<dyn Server>>,
+    topics: Arc<Topics>,
 }
 
 impl Shared {
@@ -129,10 +142,12 @@ impl Shared {
         }
         #[cfg(feature = "redis")]
         {
-            let redis = redis::Redis::new(settings)?;
+            let topics = Arc::<Topics>::default();
+            let redis = redis::Redis::new(settings, Arc::clone(&topics))?;
             redis.start().await?;
             Ok(Self {
                 server: Some(Arc::new(redis)),
+                topics,
             })
         }
         #[cfg(not(feature = "redis"))]
@@ -149,7 +164,7 @@ impl Shared {
         }
         #[cfg(feature = "redis")]
         {
-            redis::Redis::new(settings)?.check().await
+            redis::Redis::new(settings, Arc::default())?.check().await
         }
         #[cfg(not(feature = "redis"))]
         Err(SharedError::NotBuilt { kind: "redis" })
@@ -159,6 +174,12 @@ impl Shared {
     #[must_use]
     pub fn rate_limit(&self, name: &'static str, per_minute: u32) -> RateLimit {
         RateLimit::new(self.clone(), name, per_minute)
+    }
+
+    /// A subject that processes tell each other news of; topics of the same name are one. Opened while a service is built.
+    #[must_use]
+    pub fn topic(&self, name: &'static str) -> Topic {
+        self.topics.open(name, self.server.clone())
     }
 
     /// Whether other processes share with this one at the moment.

@@ -14,6 +14,8 @@ use super::otlp::to_request;
 use super::span::FinishedSpan;
 use crate::Role;
 use crate::config::{Config, TelemetryConfig};
+use crate::rpc::connect_lazy;
+use crate::tls::InternalTls;
 
 /// Below what a gRPC server takes by default.
 const REQUEST_BYTES_MAX: usize = 3 * 1024 * 1024;
@@ -41,6 +43,7 @@ enum Target {
     Found {
         find: Box<dyn Fn() -> Option<String> + Send + Sync>,
         connect_timeout: Duration,
+        tls: Option<InternalTls>,
         connected: Option<(String, TraceServiceClient<Channel>)>,
     },
 }
@@ -59,13 +62,14 @@ impl Target {
         &mut self,
         timeout: Duration,
     ) -> Result<&mut TraceServiceClient<Channel>, tonic::Status> {
-        let (find, connect_timeout, connected) = match self {
+        let (find, connect_timeout, tls, connected) = match self {
             Self::Fixed(client) => return Ok(client),
             Self::Found {
                 find,
                 connect_timeout,
+                tls,
                 connected,
-            } => (find, *connect_timeout, connected),
+            } => (find, *connect_timeout, tls.as_ref(), connected),
         };
         let address = find()
             .ok_or_else(|| tonic::Status::unavailable("no process of observatory is known yet"))?;
@@ -73,7 +77,7 @@ impl Target {
             .as_ref()
             .is_none_or(|(known, _)| *known != address)
         {
-            let client = connect(address.clone(), connect_timeout, timeout)
+            let client = connect(address.clone(), connect_timeout, timeout, tls)
                 .map_err(|error| tonic::Status::unavailable(error.to_string()))?;
             *connected = Some((address, client));
         }
@@ -88,12 +92,13 @@ fn connect(
     url: String,
     connect_timeout: Duration,
     timeout: Duration,
+    tls: Option<&InternalTls>,
 ) -> Result<TraceServiceClient<Channel>, tonic::transport::Error> {
-    let channel = Endpoint::from_shared(url)?
+    let endpoint = Endpoint::from_shared(url)?
         .connect_timeout(connect_timeout)
         .timeout(timeout)
-        .tcp_nodelay(true)
-        .connect_lazy();
+        .tcp_nodelay(true);
+    let channel = connect_lazy(&endpoint, connect_timeout, tls);
     Ok(TraceServiceClient::new(channel))
 }
 
@@ -105,6 +110,7 @@ impl SpanExporter {
     /// The address is no URL.
     pub fn from_config(
         config: &Config,
+        tls: Option<&InternalTls>,
         feed: &SpanFeed,
         find: impl Fn() -> Option<String> + Send + Sync + 'static,
     ) -> Result<Option<Self>, tonic::transport::Error> {
@@ -118,10 +124,12 @@ impl SpanExporter {
                 url,
                 connect_timeout,
                 config.telemetry.export_timeout,
+                tls,
             )?),
             None => Target::Found {
                 find: Box::new(find),
                 connect_timeout,
+                tls: tls.cloned(),
                 connected: None,
             },
         };

@@ -72,7 +72,7 @@ fn exporter(url: &str, feed: &SpanFeed, flags: &[(&str, i64)]) -> SpanExporter {
         sources.with_flag(key, *value)
     });
     let config = Config::load(sources).unwrap();
-    SpanExporter::from_config(&config, feed, || None)
+    SpanExporter::from_config(&config, None, feed, || None)
         .unwrap()
         .unwrap()
 }
@@ -149,7 +149,7 @@ async fn an_observatory_that_never_answers_does_not_hold_up_the_end() {
 fn there_is_no_exporter_without_an_address() {
     let config = Config::load(Sources::default()).unwrap();
     assert!(
-        SpanExporter::from_config(&config, &SpanFeed::new(1), || None)
+        SpanExporter::from_config(&config, None, &SpanFeed::new(1), || None)
             .unwrap()
             .is_none()
     );

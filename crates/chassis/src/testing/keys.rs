@@ -76,6 +76,7 @@ impl KeySource for TestKeys {
         let none = RevokedSessions {
             session_ids: Vec::new(),
             as_of_us: since_us,
+            has_more: false,
         };
         Box::pin(std::future::ready(Ok(none)))
     }

@@ -2,10 +2,15 @@
 //! with the test. Services that the one under test calls may be real or stand-ins: a stand-in is a [`Service`] whose
 //! gRPC server the test wrote.
 
-#[cfg(feature = "rabbitmq")]
+#[cfg(feature = "testing-tls")]
+mod authority;
+#[cfg(all(feature = "kafka", feature = "rabbitmq"))]
 mod brokers;
 mod databases;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod keys;
+mod plans;
 mod ports;
 mod process;
 mod proxy;
@@ -13,15 +18,20 @@ mod proxy;
 mod redis;
 #[cfg(feature = "testing-s3")]
 mod s3;
+mod server;
 mod servers;
 mod statements;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "rabbitmq")]
+#[cfg(feature = "testing-tls")]
+pub use authority::{TestAuthority, TestCertificate, TestTlsFiles};
+#[cfg(all(feature = "kafka", feature = "rabbitmq"))]
 pub use brokers::TestBroker;
 pub use databases::{Engine, TestDatabases, on_each_engine};
+#[cfg(feature = "kafka")]
+pub use kafka::TestKafka;
 pub use keys::TestKeys;
 pub use ports::free_address;
 pub use process::{TestProcess, TestProcessBuilder};
@@ -29,7 +39,8 @@ pub use proxy::{Line, Proxy};
 #[cfg(feature = "redis")]
 pub use redis::TestRedis;
 #[cfg(feature = "testing-s3")]
-pub use s3::TestS3;
+pub use s3::{TestS3, serve_s3};
+pub use server::{ServerKind, TestServer};
 pub use statements::Statements;
 
 /// How long a test waits for what must come.

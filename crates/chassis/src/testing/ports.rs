@@ -1,6 +1,7 @@
 //! Ports that are chosen before somebody listens on them.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -23,6 +24,10 @@ pub fn free_address() -> SocketAddr {
             let offset = NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
             SocketAddr::from((Ipv4Addr::LOCALHOST, FIRST + offset))
         })
-        .find(|address| TcpListener::bind(address).is_ok())
+        // Asked by a call: a listener would live on for a moment in whatever process another thread is starting.
+        .find(|address| {
+            let called = TcpStream::connect(address);
+            called.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+        })
         .unwrap_or_else(|| panic!("no port is free from {FIRST} on"))
 }

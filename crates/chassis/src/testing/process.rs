@@ -158,6 +158,16 @@ impl TestProcess {
         self.folder.path()
     }
 
+    /// The internal address, as others name it.
+    #[must_use]
+    pub fn internal_url(&self) -> String {
+        let scheme = match self.context().tls {
+            Some(_) => "https",
+            None => "http",
+        };
+        format!("{scheme}://{}", self.internal())
+    }
+
     /// The internal address.
     #[must_use]
     pub const fn internal(&self) -> SocketAddr {
@@ -218,6 +228,13 @@ impl TestProcess {
     pub fn service_token(&self, role: Role) -> String {
         let tokens = ServiceTokens::new(&Secret::new(CLUSTER_SECRET.to_owned()));
         tokens.token_for(role).to_string()
+    }
+
+    /// The token of a service for registries.
+    #[must_use]
+    pub fn registry_token(&self, role: Role) -> String {
+        let tokens = ServiceTokens::new(&Secret::new(CLUSTER_SECRET.to_owned()));
+        tokens.registry_token_for(role).to_string()
     }
 
     /// Stops in peace and gives the data folder back, so that a process can be started over it again.

@@ -73,6 +73,28 @@ impl TestRedis {
         }
     }
 
+    /// The same, as a user who may do all but what `without` says, in the words of `ACL SETUSER`.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    #[must_use]
+    pub fn settings_of_a_user(&self, without: &str) -> Settings {
+        let mut connection = Client::open(servers::redis())
+            .unwrap()
+            .get_connection()
+            .unwrap();
+        let user = format!("{}-user", self.prefix);
+        let mut setting = redis::cmd("ACL");
+        setting.arg(&["SETUSER", &user, "reset", "on", ">secret"]);
+        setting.arg(&["~*", "&*", "+@all", without]);
+        setting.exec(&mut connection).unwrap();
+        let url = format!("redis://{user}:secret@{}", self.address());
+        Settings {
+            url: Secret::new(url),
+            ..self.settings()
+        }
+    }
+
     /// The names of the keys that there are.
     ///
     /// # Panics
@@ -100,7 +122,7 @@ impl TestRedis {
 
 impl Drop for TestRedis {
     fn drop(&mut self) {
-        if let Err(error) = delete_keys(&self.prefix) {
+        if let Err(error) = delete_all(&self.prefix) {
             eprintln!("the keys {}:* stay: {error}", self.prefix);
         }
     }
@@ -117,11 +139,16 @@ fn keys(prefix: &str) -> RedisResult<Vec<String>> {
         .collect()
 }
 
-fn delete_keys(prefix: &str) -> RedisResult<()> {
+fn delete_all(prefix: &str) -> RedisResult<()> {
     let keys = keys(prefix)?;
+    let mut connection = Client::open(servers::redis())?.get_connection()?;
+    let user = format!("{prefix}-user");
+    redis::cmd("ACL")
+        .arg("DELUSER")
+        .arg(user)
+        .exec(&mut connection)?;
     if keys.is_empty() {
         return Ok(());
     }
-    let mut connection = Client::open(servers::redis())?.get_connection()?;
     redis::cmd("DEL").arg(keys).exec(&mut connection)
 }

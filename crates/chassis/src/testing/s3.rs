@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +13,18 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use s3s::access::S3Access;
 use s3s::auth::SimpleAuth;
+use s3s::dto::PutObjectInput;
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{Body, HttpError, HttpResponse};
+use s3s::{Body, HttpError, HttpResponse, S3Request, S3Result};
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Mutex;
 
+use super::ports::free_address;
 use crate::Secret;
 use crate::config::S3Config;
 
@@ -32,8 +37,11 @@ const ACCESS_KEY_SECRET: &str = "the-secret-of-the-test";
 pub struct TestS3 {
     address: SocketAddr,
     folder: TempDir,
+    /// A condition that it does not look at.
+    ignored: Option<&'static str>,
     /// Its own, so that it answers while a test blocks.
     runtime: Option<Runtime>,
+    turn: Turn,
 }
 
 impl TestS3 {
@@ -41,23 +49,54 @@ impl TestS3 {
     /// When no port is free or no folder can be made.
     #[must_use]
     pub fn start() -> Self {
+        Self::over(None)
+    }
+
+    /// One that ignores a condition, `If-Match` or `If-None-Match`, as some stores do.
+    ///
+    /// # Panics
+    /// As [`TestS3::start`].
+    #[must_use]
+    pub fn that_ignores(condition: &'static str) -> Self {
+        Self::over(Some(condition))
+    }
+
+    fn over(ignored: Option<&'static str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
-        let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
-        service.set_auth(SimpleAuth::from_single(ACCESS_KEY_ID, ACCESS_KEY_SECRET));
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.spawn(serve(listener, service.build()));
-        Self {
-            address,
+        let mut server = Self {
+            address: free_address(),
             folder,
-            runtime: Some(runtime),
+            ignored,
+            runtime: None,
+            turn: Turn::default(),
+        };
+        server.start_again();
+        server
+    }
+
+    /// Serves the bucket it had, where it was.
+    ///
+    /// # Panics
+    /// When somebody else listens there now.
+    pub fn start_again(&mut self) {
+        let listener = std::net::TcpListener::bind(self.address).unwrap();
+        let key = (ACCESS_KEY_ID, ACCESS_KEY_SECRET);
+        let turn = Arc::clone(&self.turn);
+        let store = Store {
+            folder: self.folder.path(),
+            bucket: BUCKET,
+            key,
+            ignored: self.ignored,
+        };
+        self.runtime = Some(store.serve(listener, turn));
+    }
+
+    /// Ends the server and its connections. A request is carried out or not at all, as at a store; whether, its client may
+    /// not learn.
+    pub async fn stop(&mut self) {
+        let _turn = self.turn.lock().await;
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
         }
     }
 
@@ -87,14 +126,17 @@ impl TestS3 {
     /// The environment that leads a process here.
     #[must_use]
     pub fn variables(&self) -> Vec<(&'static str, String)> {
+        self.variables_by(self.address)
+    }
+
+    /// The same, by way of `address`.
+    #[must_use]
+    pub fn variables_by(&self, address: SocketAddr) -> Vec<(&'static str, String)> {
         vec![
             ("AMPHI_BLOBS__KIND", "s3".to_owned()),
             ("AMPHI_BLOBS__S3__BUCKET", BUCKET.to_owned()),
             ("AMPHI_BLOBS__S3__PREFIX", "it".to_owned()),
-            (
-                "AMPHI_BLOBS__S3__ENDPOINT",
-                format!("http://{}", self.address),
-            ),
+            ("AMPHI_BLOBS__S3__ENDPOINT", format!("http://{address}")),
             ("AMPHI_BLOBS__S3__ALLOW_HTTP", "true".to_owned()),
             ("AMPHI_BLOBS__S3__ACCESS_KEY_ID", ACCESS_KEY_ID.to_owned()),
             (
@@ -133,12 +175,42 @@ impl TestS3 {
         found
     }
 
+    /// The file that holds an object.
+    #[must_use]
+    pub fn file(&self, object: &str) -> PathBuf {
+        self.folder.path().join(BUCKET).join(object)
+    }
+
+    /// The name of the bucket.
+    #[must_use]
+    pub const fn bucket(&self) -> &'static str {
+        BUCKET
+    }
+
     /// Removes the bucket with all in it.
     ///
     /// # Panics
     /// When it cannot be removed.
     pub fn remove_bucket(&self) {
         std::fs::remove_dir_all(self.folder.path().join(BUCKET)).unwrap();
+    }
+}
+
+/// Keeps to everything.
+struct Careful;
+
+impl S3Access for Careful {}
+
+struct Forgetful(&'static str);
+
+#[async_trait::async_trait]
+impl S3Access for Forgetful {
+    async fn put_object(&self, request: &mut S3Request<PutObjectInput>) -> S3Result<()> {
+        match self.0 {
+            "If-Match" => request.input.if_match = None,
+            _ => request.input.if_none_match = None,
+        }
+        Ok(())
     }
 }
 
@@ -150,11 +222,60 @@ impl Drop for TestS3 {
     }
 }
 
-async fn serve(listener: std::net::TcpListener, service: S3Service) {
+/// Serves a folder as a store with one bucket, which is made if it is missing, to whoever has the key: an id and a secret. It
+/// ends with the runtime.
+///
+/// # Panics
+/// When the folder cannot be used.
+#[must_use]
+pub fn serve_s3(
+    listener: std::net::TcpListener,
+    folder: &Path,
+    bucket: &str,
+    key: (&str, &str),
+) -> Runtime {
+    let store = Store {
+        folder,
+        bucket,
+        key,
+        ignored: None,
+    };
+    store.serve(listener, Turn::default())
+}
+
+struct Store<'a> {
+    folder: &'a Path,
+    bucket: &'a str,
+    key: (&'a str, &'a str),
+    /// The condition that it does not keep to.
+    ignored: Option<&'static str>,
+}
+
+impl Store<'_> {
+    fn serve(self, listener: std::net::TcpListener, turn: Turn) -> Runtime {
+        std::fs::create_dir_all(self.folder.join(self.bucket)).unwrap();
+        let mut service = S3ServiceBuilder::new(FileSystem::new(self.folder).unwrap());
+        let (key_id, key_secret) = self.key;
+        service.set_auth(SimpleAuth::from_single(key_id, key_secret));
+        match self.ignored {
+            None => service.set_access(Careful),
+            Some(condition) => service.set_access(Forgetful(condition)),
+        }
+        listener.set_nonblocking(true).unwrap();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.spawn(serve(listener, service.build(), turn));
+        runtime
+    }
+}
+
+async fn serve(listener: std::net::TcpListener, service: S3Service, turn: Turn) {
     let listener = TcpListener::from_std(listener).unwrap();
     // Ends the connections with the server.
     let mut connections = tokio::task::JoinSet::new();
-    let turn = Arc::new(Mutex::new(()));
     loop {
         let Ok((socket, _)) = listener.accept().await else {
             continue;
@@ -173,18 +294,68 @@ async fn serve(listener: std::net::TcpListener, service: S3Service) {
     }
 }
 
+/// Uploads in parts that are under way: id, key, and when they began. The server behind keeps them, but does not list them.
+type Uploads = BTreeMap<String, (String, jiff::Timestamp)>;
+
+/// Held while a request is carried out.
+type Turn = Arc<Mutex<Uploads>>;
+
 /// The server behind writes an object and what it knows of it one after the other; a store does both at once.
 async fn in_turn(
     service: S3Service,
-    turn: Arc<Mutex<()>>,
+    turn: Turn,
     request: http::Request<Incoming>,
 ) -> Result<HttpResponse, HttpError> {
     let (parts, body) = request.into_parts();
+    let (method, uri) = (parts.method.clone(), parts.uri.clone());
     let body = body.collect().await;
     let body = body
         .map_err(|error| HttpError::new(error.into()))?
         .to_bytes();
     let request = http::Request::from_parts(parts, Body::from(body));
-    let _turn = turn.lock().await;
-    service.call(request).await
+    let mut uploads = turn.lock().await;
+    let response = service.call(request).await?;
+    let query: Vec<(&str, &str)> = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .collect();
+    let asked = |name: &str| query.iter().find(|(it, _)| *it == name).map(|(_, it)| *it);
+    if let Some(id) = asked("uploadId")
+        && method != http::Method::PUT
+        && response.status().is_success()
+    {
+        uploads.remove(id);
+    }
+    if asked("uploads").is_none() {
+        return Ok(response);
+    }
+    if method == http::Method::POST && response.status().is_success() {
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.map_err(HttpError::new)?.to_bytes();
+        let text = String::from_utf8_lossy(&body);
+        let value = |name: &str| {
+            let (_, rest) = text.split_once(&format!("<{name}>"))?;
+            Some(rest.split_once('<')?.0.to_owned())
+        };
+        if let (Some(id), Some(key)) = (value("UploadId"), value("Key")) {
+            uploads.insert(id, (key, jiff::Timestamp::now()));
+        }
+        return Ok(HttpResponse::from_parts(parts, Body::from(body)));
+    }
+    // Told once the signature was found good.
+    if response.status() == http::StatusCode::NOT_IMPLEMENTED {
+        let listed: String = uploads
+            .iter()
+            .map(|(id, (key, at))| {
+                format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId><Initiated>{at}</Initiated></Upload>")
+            })
+            .collect();
+        let answer = format!(
+            "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>{listed}</ListMultipartUploadsResult>"
+        );
+        return Ok(HttpResponse::new(Body::from(answer)));
+    }
+    Ok(response)
 }

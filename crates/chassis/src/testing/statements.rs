@@ -2,16 +2,18 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
+use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::instrument::WithSubscriber as _;
 use tracing::span::{Id, Record};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 
+use super::plans;
 use crate::db::Db;
 
 /// The statements that were sent while some code ran, without their values.
@@ -35,81 +37,48 @@ impl Statements {
             .clone()
     }
 
-    /// What the plans of the statements read from end to end, or sort, because no index serves it. Of SQLite and Postgres,
-    /// which tell it for a statement whose values are not known; MySQL does not.
+    /// Those that a process has logged: JSON, with `sqlx::query` at level debug.
+    #[must_use]
+    pub fn of_log(log: &str) -> Self {
+        let texts: BTreeSet<String> = log
+            .lines()
+            .filter(|line| line.contains("db.statement"))
+            .filter_map(|line| statement_in(&serde_json::from_str(line).ok()?))
+            .collect();
+        Self(Arc::new(Mutex::new(texts.into_iter().collect())))
+    }
+
+    /// What the plans of those that select read from end to end, or sort, because no index serves it.
     pub async fn without_index(&self, db: &Db) -> Vec<String> {
-        let mut complaints = Vec::new();
+        let (complaints, foreign) = self.judged(db).await;
+        assert!(foreign.is_empty(), "no plan: {foreign:#?}");
+        complaints
+    }
+
+    /// The same, and those that are for another database.
+    pub async fn judged(&self, db: &Db) -> (Vec<String>, Vec<String>) {
+        let (mut complaints, mut foreign) = (Vec::new(), Vec::new());
         for text in self.texts() {
             if !text.starts_with("SELECT") {
                 continue;
             }
-            let plan = match db.engine() {
-                DbBackend::Sqlite => sqlite_plan(db, &text).await,
-                DbBackend::Postgres => postgres_plan(db, &text).await,
-                _ => Vec::new(),
-            };
-            let bad = plan.into_iter().filter(|step| is_without_index(step));
-            complaints.extend(bad.map(|step| format!("{}: {text}", step.trim())));
+            match plans::complaints(db, &text).await {
+                Ok(found) => complaints.extend(found),
+                Err(_) => foreign.push(text),
+            }
         }
-        complaints
+        (complaints, foreign)
     }
 }
 
-fn is_without_index(step: &str) -> bool {
-    let step = step.trim_start_matches([' ', '-', '>']);
-    let sqlite_scan = step.starts_with("SCAN ") && !step.contains("INDEX");
-    sqlite_scan
-        || step.starts_with("USE TEMP B-TREE FOR ORDER BY")
-        || step.starts_with("Seq Scan")
-        || step.starts_with("Sort ")
-}
-
-async fn sqlite_plan(db: &Db, text: &str) -> Vec<String> {
-    let statement = Statement::from_string(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {text}"));
-    let rows = db.read().query_all_raw(statement).await.unwrap();
-    rows.iter()
-        .map(|row| row.try_get("", "detail").unwrap())
-        .collect()
-}
-
-/// The plan for whatever values, with reading a whole table as the last resort: an empty table would always be read so.
-async fn postgres_plan(db: &Db, text: &str) -> Vec<String> {
-    let parameters = highest_parameter(text);
-    let nulls = vec!["NULL"; parameters].join(", ");
-    let execute = if parameters == 0 {
-        "EXPLAIN EXECUTE asked".to_owned()
-    } else {
-        format!("EXPLAIN EXECUTE asked({nulls})")
-    };
-    let txn = db.read().begin().await.unwrap();
-    for setting in [
-        "SET LOCAL plan_cache_mode = force_generic_plan",
-        "SET LOCAL enable_seqscan = off",
-        "SET LOCAL enable_bitmapscan = off",
-    ] {
-        txn.execute_unprepared(setting).await.unwrap();
+fn statement_in(line: &Value) -> Option<String> {
+    match line {
+        Value::Object(fields) => match fields.get("db.statement") {
+            Some(Value::String(text)) => Some(text.trim().to_owned()),
+            _ => fields.values().find_map(statement_in),
+        },
+        _ => None,
     }
-    txn.execute_unprepared(&format!("PREPARE asked AS {text}"))
-        .await
-        .unwrap();
-    let statement = Statement::from_string(DbBackend::Postgres, execute);
-    let rows = txn.query_all_raw(statement).await.unwrap();
-    txn.execute_unprepared("DEALLOCATE asked").await.unwrap();
-    txn.rollback().await.unwrap();
-    rows.iter()
-        .map(|row| row.try_get_by_index(0).unwrap())
-        .collect()
-}
-
-fn highest_parameter(text: &str) -> usize {
-    text.split('$')
-        .skip(1)
-        .filter_map(|after| {
-            let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
-            digits.parse().ok()
-        })
-        .max()
-        .unwrap_or(0)
 }
 
 impl<S: tracing::Subscriber> Layer<S> for Statements {
@@ -132,30 +101,4 @@ impl Visit for Noting<'_> {
     }
 
     fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_no_index_serves_is_found_in_the_plans_of_either_engine() {
-        for step in [
-            "SCAN videos",
-            "USE TEMP B-TREE FOR ORDER BY",
-            "        ->  Seq Scan on videos  (cost=0.00..1.00 rows=1 width=16)",
-            "  ->  Sort  (cost=8.18..8.19 rows=1 width=8)",
-        ] {
-            assert!(is_without_index(step), "{step}");
-        }
-        for step in [
-            "SEARCH videos USING INDEX videos_listed (listed=?)",
-            "SCAN videos USING COVERING INDEX videos_listed",
-            "Limit  (cost=0.15..8.17 rows=1 width=16)",
-            "  ->  Index Scan using videos_listed on videos",
-        ] {
-            assert!(!is_without_index(step), "{step}");
-        }
-        assert_eq!(highest_parameter("a = $1 AND b = $12 AND c = $2"), 12);
-    }
 }

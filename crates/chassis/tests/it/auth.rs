@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use amphi_chassis::Secret;
 use amphi_chassis::auth::{
-    AccessTokenClaims, AccountRole, Caller, KeySource, RevokedSessions, ServiceTokens, TokenError,
-    TokenVerifier,
+    AccessTokenClaims, AccountRole, Caller, KeySource, RevokedSessions, ServiceTokens, Settings,
+    TokenError, TokenVerifier,
 };
+use amphi_chassis::shared::Shared;
 use amphi_chassis::testing::eventually;
 use amphi_contracts::{AccountId, SessionId};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
@@ -32,6 +33,7 @@ struct State {
     revoked: Mutex<Vec<SessionId>>,
     is_away: AtomicBool,
     key_fetches: AtomicUsize,
+    list_reads: AtomicUsize,
 }
 
 impl Identity {
@@ -52,8 +54,16 @@ impl Identity {
     }
 
     fn verifier(&self) -> TokenVerifier {
+        self.verifier_that_believes_for(Duration::from_secs(60))
+    }
+
+    fn verifier_that_believes_for(&self, revocations_max_age: Duration) -> TokenVerifier {
         let secret = Secret::new("a secret that only this test knows".to_owned());
-        TokenVerifier::new(self.clone(), ServiceTokens::new(&secret))
+        let settings = Settings {
+            revocations_max_age,
+        };
+        let tokens = ServiceTokens::new(&secret);
+        TokenVerifier::new(self.clone(), tokens, Shared::default(), &settings)
     }
 }
 
@@ -80,11 +90,21 @@ impl KeySource for Identity {
     }
 
     fn revoked_sessions(&self, since_us: i64) -> BoxFuture<'_, Result<RevokedSessions, Status>> {
+        let revoked = self.0.revoked.lock().unwrap().clone();
+        let read = usize::try_from(since_us).unwrap();
+        // One at a time.
         let answer = RevokedSessions {
-            session_ids: self.0.revoked.lock().unwrap().clone(),
-            as_of_us: since_us,
+            session_ids: revoked.iter().skip(read).take(1).copied().collect(),
+            as_of_us: since_us + i64::from(read < revoked.len()),
+            has_more: read + 1 < revoked.len(),
         };
-        Box::pin(std::future::ready(Ok(answer)))
+        self.0.list_reads.fetch_add(1, Ordering::SeqCst);
+        let answer = if self.0.is_away.load(Ordering::SeqCst) {
+            Err(Status::unavailable("identity is away"))
+        } else {
+            Ok(answer)
+        };
+        Box::pin(std::future::ready(answer))
     }
 }
 
@@ -259,7 +279,7 @@ async fn bad_tokens_are_refused() {
             ServiceTokens::new(&Secret::new("another".repeat(9)))
                 .token_for(amphi_chassis::Role::Catalog)
                 .to_string(),
-            TokenError::BadSignature,
+            TokenError::WrongClusterSecret,
         ),
     ];
     for (what, token, expected) in table {
@@ -371,4 +391,43 @@ async fn a_session_revoked_elsewhere_is_refused_soon() {
     .await;
     shutdown.cancel();
     following.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_process_that_has_just_started_believes_nobody_whose_session_has_ended() {
+    let (identity, pair) = Identity::with_key("k1");
+    let ended: Vec<_> = (0..3).map(|_| claims()).collect();
+    *identity.0.revoked.lock().unwrap() = ended.iter().map(|claims| claims.sid).collect();
+    for claims in &ended {
+        let verifier = identity.verifier();
+        let answer = verifier.verify(&signed(&pair, "k1", claims)).await;
+        assert_eq!(answer, Err(TokenError::Revoked));
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_not_believed_when_it_cannot_be_told_whether_its_session_has_ended() {
+    let (identity, pair) = Identity::with_key("k1");
+    let verifier = identity.verifier_that_believes_for(Duration::from_millis(20));
+    let token = signed(&pair, "k1", &claims());
+    verifier.verify(&token).await.unwrap();
+    identity.0.is_away.store(true, Ordering::SeqCst);
+    let refused = eventually("the refusal", async || verifier.verify(&token).await.err()).await;
+    let expected = TokenError::RevocationsUnavailable("identity is away".to_owned());
+    assert_eq!(refused, expected);
+    let problem = amphi_chassis::Problem::from(refused);
+    assert_eq!(problem.kind, amphi_chassis::Kind::Unavailable);
+
+    identity.0.is_away.store(false, Ordering::SeqCst);
+    eventually("belief", async || verifier.verify(&token).await.ok()).await;
+}
+
+#[tokio::test]
+async fn a_burst_of_requests_asks_once_for_the_sessions_that_have_ended() {
+    let (identity, pair) = Identity::with_key("k1");
+    let verifier = identity.verifier();
+    let tokens: Vec<_> = (0..50).map(|_| signed(&pair, "k1", &claims())).collect();
+    let answers = futures::future::join_all(tokens.iter().map(|token| verifier.verify(token)));
+    assert!(answers.await.iter().all(Result::is_ok));
+    assert_eq!(identity.0.list_reads.load(Ordering::SeqCst), 1);
 }

@@ -289,6 +289,121 @@ async fn a_bucket_that_vanishes_does_not_look_like_a_lost_upload() {
     let s3 = TestS3::start();
     let blobs = bucket(&s3.settings()).await;
     s3.remove_bucket();
-    let error = blobs.list("", None, 1).await.unwrap_err();
-    assert!(matches!(error, BlobError::Away { .. }), "{error}");
+    let answers = [
+        ("list", blobs.list("", None, 1).await.err()),
+        ("size", blobs.size("sources/lost").await.err()),
+        ("open", blobs.open("sources/lost").await.err()),
+        ("delete", blobs.delete("sources/lost").await.err()),
+    ];
+    for (operation, error) in answers {
+        let is_away = matches!(error, Some(BlobError::Away { .. }));
+        assert!(is_away, "{operation}: {error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_ignores_conditions_is_named() {
+    for header in ["If-None-Match", "If-Match"] {
+        let s3 = TestS3::that_ignores(header);
+        let error = S3Blobs::examine(&s3.settings()).await.unwrap_err();
+        let words = format!("it ignores {header},");
+        assert!(error.to_string().contains(&words), "{error}");
+        assert!(s3.objects().is_empty(), "{header}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_of_what_grows_goes_on_when_its_parts_are_put_together_or_committed() {
+    let s3 = TestS3::start();
+    let blobs = bucket(&s3.settings()).await;
+    let partial = blobs.create_partial("source").await.unwrap();
+    let mut bytes = Vec::new();
+    let mut append = async |fill: u8| {
+        let more = vec![fill; 1000];
+        let at = bytes.len() as u64;
+        let stream = pieces(&[&more]);
+        partial.append(at, stream, u64::MAX).await.unwrap();
+        bytes.extend(more);
+    };
+    // Of different sizes as parts, so that the first is there when the next is merged away.
+    append(1).await;
+    let opened = partial.open().await.unwrap();
+    append(2).await;
+    let early = opened.read_all().await.unwrap();
+    append(3).await;
+    let reopened = partial.open().await.unwrap();
+    partial.commit().await.unwrap();
+    let late = reopened.read_all().await.unwrap();
+    assert_eq!(early, bytes[..1000]);
+    assert_eq!(late, bytes);
+
+    let cut = blobs.create_partial("cut").await.unwrap();
+    let stream = pieces(&[&bytes]);
+    cut.append(0, stream, u64::MAX).await.unwrap();
+    let opened = cut.open().await.unwrap();
+    cut.truncate(10).await.unwrap();
+    assert!(opened.read_all().await.is_err(), "bytes that are no more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_dead_writers_left_is_found_and_what_grows_is_not_touched() {
+    let s3 = TestS3::start();
+    let blobs = bucket(&s3.settings()).await;
+    let growing = blobs.create_partial("growing").await.unwrap();
+    let stream = pieces(&[b"of an upload that goes on"]);
+    growing.append(0, stream, u64::MAX).await.unwrap();
+    let part = s3
+        .objects()
+        .into_iter()
+        .find(|object| object.contains("/parts/growing/"))
+        .unwrap();
+    let left = part.rsplit_once('/').unwrap().0.to_owned() + "/left";
+    std::fs::write(s3.file(&left), b"left").unwrap();
+    abandon_an_upload_in_parts(&s3, "abandoned").await;
+
+    let now = std::time::SystemTime::now;
+    let long_ago = now() - Duration::from_secs(3600);
+    let young = blobs.remains(long_ago, true).await.unwrap();
+    assert!(young.found.is_empty(), "{young:?}");
+    let soon = now() + Duration::from_secs(5);
+    let dry = blobs.remains(soon, false).await.unwrap();
+    let names: Vec<&str> = dry.found.iter().map(|(name, _)| name.as_str()).collect();
+    let abandoned = "it/blobs/abandoned (upload in parts)";
+    assert_eq!(names, ["parts/growing/left", abandoned]);
+    assert!(!dry.may_be_more);
+    assert!(s3.objects().contains(&left));
+    blobs.remains(soon, true).await.unwrap();
+    assert!(!s3.objects().contains(&left));
+    assert!(blobs.remains(soon, false).await.unwrap().found.is_empty());
+    assert!(!s3.objects().iter().any(is_of_an_upload_in_parts));
+    assert_eq!(growing.commit().await.unwrap(), 25);
+}
+
+fn is_of_an_upload_in_parts(object: impl AsRef<str>) -> bool {
+    object.as_ref().starts_with(".upload_id-")
+}
+
+/// A writer dies after its first part, and so cannot say that nothing more comes.
+async fn abandon_an_upload_in_parts(s3: &TestS3, key: &'static str) {
+    let settings = s3.settings();
+    let is_there = || s3.objects().iter().any(is_of_an_upload_in_parts);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let blobs = bucket(&settings).await;
+                let (sender, _asked, bytes) = to_come();
+                sender.unbounded_send(Ok(megabytes(9).into())).unwrap();
+                let writing = blobs.put_stream(key, bytes, u64::MAX);
+                tokio::select! {
+                    _ = writing => panic!("it ended"),
+                    () = eventually("the first part", async || is_there().then_some(())) => {}
+                }
+            });
+        });
+    });
+    assert!(is_there());
 }

@@ -23,6 +23,7 @@ use crate::support::{add_note, note_names, notes_of};
 pub struct NoteTaker {
     db: Db,
     refused: Mutex<Vec<String>>,
+    panics_at: Mutex<Option<String>>,
     pub committed: AtomicUsize,
 }
 
@@ -32,9 +33,15 @@ impl NoteTaker {
         self.refused.lock().unwrap().push(reason.to_owned());
     }
 
+    /// From now on, the consumer panics at events with this reason, after their note was written.
+    pub fn panic_at(&self, reason: &str) {
+        *self.panics_at.lock().unwrap() = Some(reason.to_owned());
+    }
+
     /// From now on, nothing is refused.
     pub fn take_everything(&self) {
         self.refused.lock().unwrap().clear();
+        *self.panics_at.lock().unwrap() = None;
     }
 }
 
@@ -47,6 +54,8 @@ impl Consumer for NoteTaker {
         if self.refused.lock().unwrap().contains(&reason) {
             return Err(Problem::unprocessable("bad_event", "It cannot be used."));
         }
+        let panics_at = self.panics_at.lock().unwrap().clone();
+        assert_ne!(panics_at, Some(reason), "as it was told");
         Ok(())
     }
 
@@ -117,6 +126,7 @@ impl House {
         let consumer = Arc::new(NoteTaker {
             db: notes_of(databases, Role::Catalog).await,
             refused: Mutex::default(),
+            panics_at: Mutex::default(),
             committed: AtomicUsize::new(0),
         });
         let line = Arc::new(Line {

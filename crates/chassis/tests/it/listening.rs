@@ -37,12 +37,15 @@ async fn clients_that_keep_silent_or_dawdle_lose_their_connection() {
         .write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
         .await
         .unwrap();
+    // The first byte of HTTP/2, and of PUT: it is not known yet which is spoken.
+    let mut undecided = TcpStream::connect(process.internal()).await.unwrap();
+    undecided.write_all(b"P").await.unwrap();
     let mut idle = TcpStream::connect(process.internal()).await.unwrap();
     idle.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
         .await
         .unwrap();
-    let (silent, dawdling, idle) = tokio::join!(ends(silent), ends(dawdling), ends(idle));
-    assert_eq!((silent, dawdling, idle), (true, true, true));
+    let ended = tokio::join!(ends(silent), ends(dawdling), ends(undecided), ends(idle));
+    assert_eq!(ended, (true, true, true, true));
 }
 
 #[tokio::test]

@@ -305,3 +305,40 @@ async fn a_redis_that_cannot_be_used_says_why_within_five_seconds() {
     let error = refused(&no_database).await;
     assert!(error.contains("redis://user:password@host"), "{error}");
 }
+
+#[tokio::test]
+async fn a_redis_that_lets_the_user_do_only_half_is_refused() {
+    for without in [
+        "-publish",
+        "-zadd",
+        "-hset",
+        "-subscribe",
+        "-incr",
+        "-get",
+        "-set",
+    ] {
+        let redis = TestRedis::create();
+        let settings = redis.settings_of_a_user(without);
+        let error = Shared::check(&settings)
+            .await
+            .err()
+            .map(|it| it.to_string());
+        let is_told = error.as_ref().is_some_and(|it| it.contains("refuses"));
+        assert!(is_told, "{without}: {error:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_always_too_slow_is_left_alone() {
+    let redis = TestRedis::create();
+    let line = Proxy::before(redis.address()).await;
+    line.set(Line::Delayed(Duration::from_millis(60)));
+    let settings = Settings {
+        timeout: Duration::from_millis(20),
+        ..redis.settings_by(line.address())
+    };
+    let error = Shared::check(&settings).await.unwrap_err().to_string();
+    assert!(error.contains("`shared.timeout_ms`"), "{error}");
+    let process = member(&settings).start().await;
+    assert!(!process.context().shared.is_shared());
+}

@@ -225,8 +225,7 @@ impl Pair {
                     .stand_in(move || stand_in.service())
                     .start()
                     .await;
-                let url = format!("http://{}", far.internal());
-                let near = near.setting("cluster.services.observatory", url);
+                let near = near.setting("cluster.services.observatory", far.internal_url());
                 Self {
                     playback: near.start().await,
                     observatory: Some(far),

@@ -135,9 +135,8 @@ impl From<Error> for Problem {
                 format!("A series has at most {max} episodes. Continue in a new series."),
             ),
             Error::Malformed(detail) => Self::invalid("invalid_request", detail),
-            error @ (Error::Storage(_) | Error::Corrupt(_) | Error::IdempotencyRace) => {
-                Self::internal(error)
-            }
+            Error::Storage(error) => error.into(),
+            error @ (Error::Corrupt(_) | Error::IdempotencyRace) => Self::internal(error),
         }
     }
 }

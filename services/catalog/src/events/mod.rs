@@ -1,11 +1,14 @@
 //! Publishes `VideoDeleted` and `VideoVisibilityChanged`, in the store's transactions; consumes `AssetStateChanged`.
 
+use std::sync::Arc;
+
 use amphi_chassis::Problem;
 use amphi_chassis::db::Db;
 use amphi_chassis::events::Consumer;
 use amphi_contracts::events::{AssetStateChanged, EventData};
 use amphi_contracts::proto::events::v1::Event;
 use sea_orm::DatabaseTransaction;
+use tokio::sync::Notify;
 
 use crate::store::{Projected, Store, project};
 
@@ -13,12 +16,13 @@ use crate::store::{Projected, Store, project};
 #[derive(Debug, Clone)]
 pub struct AssetProjection {
     store: Store,
+    projected: Arc<Notify>,
 }
 
 impl AssetProjection {
     #[must_use]
-    pub const fn new(store: Store) -> Self {
-        Self { store }
+    pub const fn new(store: Store, projected: Arc<Notify>) -> Self {
+        Self { store, projected }
     }
 }
 
@@ -49,5 +53,9 @@ impl Consumer for AssetProjection {
 
     fn db(&self) -> &Db {
         self.store.db()
+    }
+
+    fn after_commit(&self, _: &Event) {
+        self.projected.notify_one();
     }
 }

@@ -7,6 +7,7 @@ mod videos;
 use std::sync::Arc;
 
 use amphi_chassis::auth::Caller;
+use amphi_chassis::shared::Topic;
 use amphi_contracts::proto::catalog::v1::catalog_service_server::CatalogService;
 use amphi_contracts::proto::catalog::v1::{
     AddEpisodeRequest, CreateSeriesRequest, CreateVideoRequest, DeleteVideoRequest,
@@ -25,17 +26,20 @@ use videos::VideoCalls;
 pub struct CatalogRpc {
     videos: VideoCalls,
     series: SeriesCalls,
+    /// Told of each change, for those who keep lists.
+    changes: Topic,
 }
 
 impl CatalogRpc {
     #[must_use]
-    pub fn new(store: Store, settings: Arc<Settings>) -> Self {
+    pub fn new(store: Store, settings: Arc<Settings>, changes: Topic) -> Self {
         Self {
             videos: VideoCalls {
                 store: store.clone(),
                 settings: Arc::clone(&settings),
             },
             series: SeriesCalls { store, settings },
+            changes,
         }
     }
 }
@@ -51,6 +55,7 @@ impl CatalogService for CatalogRpc {
             .videos
             .create_video(&caller, request.into_inner())
             .await?;
+        self.changes.tell("").await;
         Ok(Response::new(answer))
     }
 
@@ -84,6 +89,7 @@ impl CatalogService for CatalogRpc {
             .videos
             .update_video(&caller, request.into_inner())
             .await?;
+        self.changes.tell("").await;
         Ok(Response::new(answer))
     }
 
@@ -96,6 +102,7 @@ impl CatalogService for CatalogRpc {
             .videos
             .delete_video(&caller, request.into_inner())
             .await?;
+        self.changes.tell("").await;
         Ok(Response::new(answer))
     }
 
@@ -108,6 +115,7 @@ impl CatalogService for CatalogRpc {
             .series
             .create_series(&caller, request.into_inner())
             .await?;
+        self.changes.tell("").await;
         Ok(Response::new(answer))
     }
 
@@ -144,6 +152,7 @@ impl CatalogService for CatalogRpc {
             .series
             .add_episode(&caller, request.into_inner())
             .await?;
+        self.changes.tell("").await;
         Ok(Response::new(answer))
     }
 }

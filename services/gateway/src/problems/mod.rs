@@ -77,6 +77,8 @@ mod tests {
         "bad_segment",
         "broker_refused",
         "broker_unavailable",
+        "client_certificate_required",
+        "database_knows_no_video",
         "delivery_timeout",
         "fence_required",
         "instance_not_found",

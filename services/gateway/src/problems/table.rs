@@ -199,6 +199,9 @@ pub const PROBLEMS: &[ProblemEntry] = table! {
     "registration_closed":
         "Accounts are opened by the operator of this server alone.",
         "Ask the operator.";
+    "revocations_unavailable":
+        "Whether the session of the access token has ended cannot be told at the moment.",
+        "Try again after the seconds in `Retry-After`.";
     "role_missing":
         "The account's role must be viewer, creator or admin.",
         "Name one of them.";

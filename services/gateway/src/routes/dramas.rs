@@ -1,6 +1,8 @@
 //! The lists that have stream addresses in them, as bare JSON; browsers that navigate there get the web app.
 
 use amphi_chassis::Problem;
+use amphi_chassis::auth::Caller;
+use amphi_chassis::rpc::Clients;
 use amphi_contracts::SeriesId;
 use amphi_contracts::proto::catalog::v1 as catalog;
 use axum::Json;
@@ -11,6 +13,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::cache::Answer;
 use crate::dto::streams::{Drama, PublicVideo, is_public_and_plays};
 use crate::extract::Id;
 use crate::gateway::Gateway;
@@ -58,6 +61,7 @@ impl FromQuery for StreamsQuery {
 )]
 async fn list_dramas(
     State(gateway): State<Gateway>,
+    caller: Caller,
     headers: HeaderMap,
     uri: Uri,
     query: Result<Query<StreamsQuery>, Problem>,
@@ -72,7 +76,24 @@ async fn list_dramas(
         limit: query.limit.unwrap_or(LIST_LIMIT),
         cursor: query.cursor.unwrap_or_default(),
     };
-    let clients = gateway.clients();
+    // Who has signed in sees one's own private episodes as well.
+    if caller == Caller::Anonymous {
+        let nobody = gateway.clients().with_token(None);
+        let making = dramas(&nobody, &uri, request);
+        let answer = gateway
+            .cache()
+            .answer(&headers, paging::address(&uri), making);
+        return Ok(varying(answer.await?));
+    }
+    let dramas = dramas(gateway.clients(), &uri, request).await?;
+    Ok(varying(dramas.uncached()))
+}
+
+async fn dramas(
+    clients: &Clients,
+    uri: &Uri,
+    request: catalog::ListSeriesRequest,
+) -> Result<Answer, Problem> {
     let page = clients.catalog().list_series(request).await?.into_inner();
     let streams = lookups::stream_paths(clients, &public_videos(&page.series)?).await?;
     let dramas: Vec<Drama> = page
@@ -80,7 +101,7 @@ async fn list_dramas(
         .into_iter()
         .map(|series| Drama::compose(series, &streams))
         .collect::<Result<_, _>>()?;
-    Ok(varying(paging::respond(&uri, &page.next_cursor, &dramas)))
+    Answer::page(paging::next_link(uri, &page.next_cursor), &dramas)
 }
 
 /// One drama with its episodes and stream addresses
@@ -142,7 +163,19 @@ async fn list_public_videos(
         limit: query.limit.unwrap_or(LIST_LIMIT),
         cursor: query.cursor.unwrap_or_default(),
     };
-    let clients = gateway.clients();
+    let nobody = gateway.clients().with_token(None);
+    let making = public_videos_that_play(&nobody, &uri, request);
+    let answer = gateway
+        .cache()
+        .answer(&headers, paging::address(&uri), making);
+    Ok(varying(answer.await?))
+}
+
+async fn public_videos_that_play(
+    clients: &Clients,
+    uri: &Uri,
+    request: catalog::ListVideosRequest,
+) -> Result<Answer, Problem> {
     let page = clients.catalog().list_videos(request).await?.into_inner();
     let mut playing = Vec::with_capacity(page.videos.len());
     for video in page.videos {
@@ -156,7 +189,7 @@ async fn list_public_videos(
         .into_iter()
         .map(|video| PublicVideo::compose(video, &streams))
         .collect();
-    Ok(varying(paging::respond(&uri, &page.next_cursor, &videos)))
+    Answer::page(paging::next_link(uri, &page.next_cursor), &videos)
 }
 
 /// The ids of the episodes' videos that a stream may be signed for.

@@ -1,7 +1,9 @@
 //! Dramas and courses, and their episodes.
 
 use amphi_chassis::Problem;
+use amphi_chassis::auth::Caller;
 use amphi_chassis::http::Json;
+use amphi_chassis::rpc::Clients;
 use amphi_contracts::SeriesId;
 use amphi_contracts::proto::catalog::v1 as catalog;
 use axum::extract::State;
@@ -12,6 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::videos::{IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_CHARS_MAX};
+use crate::cache::Answer;
 use crate::dto::series::{
     CreateEpisodeRequest, CreateSeriesRequest, Episode, Series, SeriesKind, SeriesPage,
 };
@@ -62,6 +65,8 @@ impl FromQuery for SeriesQuery {
 )]
 async fn list_series(
     State(gateway): State<Gateway>,
+    caller: Caller,
+    headers: HeaderMap,
     uri: Uri,
     Query(query): Query<SeriesQuery>,
 ) -> Result<Response, Problem> {
@@ -73,7 +78,22 @@ async fn list_series(
         limit: query.limit.unwrap_or(0),
         cursor: query.cursor.unwrap_or_default(),
     };
-    let clients = gateway.clients();
+    // Who has signed in sees one's own private episodes as well.
+    if caller == Caller::Anonymous {
+        let nobody = gateway.clients().with_token(None);
+        let making = list(&nobody, &uri, request);
+        let address = paging::address(&uri);
+        return gateway.cache().answer(&headers, address, making).await;
+    }
+    let page = list(gateway.clients(), &uri, request).await?;
+    Ok(page.uncached())
+}
+
+async fn list(
+    clients: &Clients,
+    uri: &Uri,
+    request: catalog::ListSeriesRequest,
+) -> Result<Answer, Problem> {
     let page = clients.catalog().list_series(request).await?.into_inner();
     let owners = page.series.iter().map(|series| &series.owner_id);
     let names = lookups::account_names(clients, owners).await?;
@@ -82,9 +102,8 @@ async fn list_series(
         .into_iter()
         .map(|series| Series::compose(series, &names))
         .collect::<Result<_, _>>()?;
-    let next_cursor = page.next_cursor;
-    let body = SeriesPage::new(items, next_cursor.clone());
-    Ok(paging::respond(&uri, &next_cursor, &body))
+    let link = paging::next_link(uri, &page.next_cursor);
+    Answer::page(link, &SeriesPage::new(items, page.next_cursor))
 }
 
 /// Create a drama or a course
@@ -110,6 +129,7 @@ async fn create_series(
     };
     let clients = gateway.clients();
     let series = clients.catalog().create_series(request).await?.into_inner();
+    gateway.cache().changed().await;
     let names = lookups::account_names(clients, [&series.owner_id]).await?;
     let series = Series::compose(series, &names)?;
     let location = format!("/api/v1/series/{}", series.id);
@@ -170,6 +190,7 @@ async fn add_episode(
         video_id: request.video_id.to_string(),
     };
     let episode = gateway.clients().catalog().add_episode(request).await?;
+    gateway.cache().changed().await;
     let episode = Episode::try_from(episode.into_inner())?;
     Ok((StatusCode::CREATED, axum::Json(episode)))
 }

@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::cache::Answer;
 use crate::dto::accounts::Owner;
 use crate::dto::videos::{CreateVideoRequest, UpdateVideoRequest, Video, VideoPage};
 use crate::extract::{Id, header_text};
@@ -71,6 +72,7 @@ impl FromQuery for VideosQuery {
 async fn list_videos(
     State(gateway): State<Gateway>,
     caller: Caller,
+    headers: HeaderMap,
     uri: Uri,
     Query(query): Query<VideosQuery>,
 ) -> Result<Response, Problem> {
@@ -78,17 +80,31 @@ async fn list_videos(
         Some(WhoseVideos::Me) => Some(caller.account()?.account_id.to_string()),
         None => None,
     };
+    let is_for_all = owner_id.is_none();
     let request = catalog::ListVideosRequest {
         owner_id,
         limit: query.limit.unwrap_or(0),
         cursor: query.cursor.unwrap_or_default(),
     };
-    let clients = gateway.clients();
+    if is_for_all {
+        let nobody = gateway.clients().with_token(None);
+        let address = paging::address(&uri);
+        let making = list(&nobody, &uri, request);
+        return gateway.cache().answer(&headers, address, making).await;
+    }
+    let page = list(gateway.clients(), &uri, request).await?;
+    Ok(page.uncached())
+}
+
+async fn list(
+    clients: &Clients,
+    uri: &Uri,
+    request: catalog::ListVideosRequest,
+) -> Result<Answer, Problem> {
     let page = clients.catalog().list_videos(request).await?.into_inner();
     let items = compose_all(clients, page.videos).await?;
-    let next_cursor = page.next_cursor;
-    let body = VideoPage::new(items, next_cursor.clone());
-    Ok(paging::respond(&uri, &next_cursor, &body))
+    let link = paging::next_link(uri, &page.next_cursor);
+    Answer::page(link, &VideoPage::new(items, page.next_cursor))
 }
 
 /// Create a draft
@@ -179,6 +195,7 @@ async fn update_video(
     };
     let clients = gateway.clients();
     let video = clients.catalog().update_video(request).await?.into_inner();
+    gateway.cache().changed().await;
     let video = compose(clients, video).await?;
     let tag = etag::tag_of(video.version, &video)?;
     Ok(([(header::ETAG, tag)], axum::Json(video)).into_response())
@@ -201,6 +218,7 @@ async fn delete_video(
         video_id: id.to_string(),
     };
     gateway.clients().catalog().delete_video(request).await?;
+    gateway.cache().changed().await;
     Ok(StatusCode::NO_CONTENT)
 }
 

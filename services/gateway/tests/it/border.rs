@@ -86,6 +86,10 @@ async fn wrong_addresses_and_methods_of_the_api_are_problems() {
         .request(Method::GET, "/api/v1/nothing")
         .header("accept", "text/html");
     assert_eq!(site.send(html).await.expect(404).code(), "no_such_route");
+    // Not the web app's page: whoever asks there looks at the status alone.
+    for probe in ["/healthz", "/livez", "/readyz", "/metrics"] {
+        assert_eq!(site.get(probe).await.expect(404).code(), "no_such_route");
+    }
     let wrong = site
         .send(site.request(Method::PUT, "/api/v1/videos"))
         .await

@@ -6,6 +6,7 @@
 
 mod auth;
 mod border;
+mod cache;
 mod lists;
 mod live;
 mod observatory;

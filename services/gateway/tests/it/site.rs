@@ -24,7 +24,11 @@ impl Site {
 
     /// With settings of `[gateway]`, each as TOML.
     pub async fn with_settings(settings: &[(&str, &str)]) -> Self {
-        let world = World::new();
+        Self::of(World::new(), settings).await
+    }
+
+    /// Before a world that others may stand before, too.
+    pub async fn of(world: World, settings: &[(&str, &str)]) -> Self {
         let mut builder = TestProcess::builder().role(
             Role::Gateway,
             build_fn(|context| Box::pin(amphi_gateway::build(context))),
@@ -33,6 +37,8 @@ impl Site {
             let world = world.clone();
             builder = builder.stand_in(move || world.services().swap_remove(place));
         }
+        // Tests change what is behind the gateway without its knowing.
+        builder = builder.setting("gateway.cache_ttl_ms", 0);
         for (key, value) in settings {
             builder = builder.setting(key, *value);
         }

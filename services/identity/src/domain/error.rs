@@ -113,9 +113,8 @@ impl From<Error> for Problem {
                 "Too many people are signing in at this moment. Try again in a second.",
             )
             .with_retry_after(Duration::from_secs(1)),
-            error @ (Error::Storage(_) | Error::Corrupt(_) | Error::Crypto(_)) => {
-                Self::internal(error)
-            }
+            Error::Storage(error) => error.into(),
+            error @ (Error::Corrupt(_) | Error::Crypto(_)) => Self::internal(error),
         }
     }
 }

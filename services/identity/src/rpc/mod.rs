@@ -127,14 +127,15 @@ impl IdentityRpc {
         let oldest_us = now_us.saturating_sub(micros(self.settings.revocation_memory()));
         let since_us = since_us.max(oldest_us);
         let revoked = self.store.revoked_since(since_us, REVOCATIONS_MAX).await?;
+        let has_more = revoked.len() as u64 == REVOCATIONS_MAX;
         let as_of_us = match revoked.last() {
-            // There may be more: the next call goes on where this one ends.
-            Some((_, last_us)) if revoked.len() as u64 == REVOCATIONS_MAX => *last_us,
+            Some((_, last_us)) if has_more => *last_us,
             _ => now_us.saturating_sub(REVOCATION_OVERLAP_US),
         };
         Ok(ListRevokedSessionsResponse {
             session_ids: revoked.iter().map(|(id, _)| id.to_string()).collect(),
             as_of_us,
+            has_more,
         })
     }
 }

@@ -103,9 +103,8 @@ impl From<Error> for Problem {
             Error::BadSegment(_) => Self::unprocessable("bad_segment", detail),
             Error::OutputTooLarge { .. } => Self::too_large("output_too_large", detail),
             Error::Problem(problem) => problem,
-            error @ (Error::Corrupt { .. } | Error::IllegalStep(_) | Error::Database(_)) => {
-                Self::internal(error)
-            }
+            Error::Database(error) => error.into(),
+            error @ (Error::Corrupt { .. } | Error::IllegalStep(_)) => Self::internal(error),
         }
     }
 }

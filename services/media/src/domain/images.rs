@@ -6,8 +6,8 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-const POSTER: &str = "poster.jpg";
-const STORYBOARD: &str = "storyboard.vtt";
+pub const POSTER: &str = "poster.jpg";
+pub const STORYBOARD: &str = "storyboard.vtt";
 const SHEETS_MAX: u32 = 1_000;
 /// Pictures and storyboard of one video.
 pub const FILES_MAX: usize = SHEETS_MAX as usize + 2;

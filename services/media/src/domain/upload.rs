@@ -61,6 +61,12 @@ impl Upload {
         keys::source(self.video_id, self.id)
     }
 
+    /// Whether bytes may be added.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.state == UploadState::Open
+    }
+
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.length == Some(self.received)

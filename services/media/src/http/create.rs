@@ -48,7 +48,14 @@ pub async fn create(
 
     let has_body = tus::has_upload_body(headers);
     let upload = if has_body && upload.state == UploadState::Open {
-        take_first_bytes(media, upload.id, length, checksum, body).await?
+        let id = upload.id;
+        match take_first_bytes(media, id, length, checksum, body).await {
+            Err(Error::Problem(problem)) if problem.kind.is_away() => {
+                tracing::warn!(upload_id = %id, error = %problem, "the first bytes could not be taken; the client goes on from there");
+                media.store.upload(id).await?.ok_or(Error::UploadNotFound)?
+            }
+            taken => taken?,
+        }
     } else {
         upload
     };
@@ -161,6 +168,11 @@ async fn draft(
             catalog.get_video(request).await
         }
         None => {
+            if idempotency_key.is_none() {
+                // A refusal later on would leave a draft behind with every try.
+                let open_max = media.settings.uploads_open_max;
+                media.store.may_open_upload(account, open_max).await?;
+            }
             let key = idempotency_key.map_or_else(
                 || Uuid::now_v7().to_string(),
                 |key| format!("upload {account} {key}"),
@@ -244,15 +256,16 @@ async fn open(media: &Media, draft: &Draft, wanted: &Wanted<'_>) -> Result<Uploa
         .store
         .open_upload(&new, media.settings.uploads_open_max)
         .await?;
-    // After the row, which the sweep can find; a PATCH makes it if this is not reached.
+    // The first PATCH begins the partial. Here, a store that is away would leave a client without an answer but with an upload:
+    // it tried again until it had as many as it may have.
+    if length != Some(0) {
+        return Ok(upload);
+    }
     media
         .blobs
         .create_partial(&upload.source_key())
         .await
         .map_err(Problem::from)?;
-    if length != Some(0) {
-        return Ok(upload);
-    }
     let nothing = Arrival {
         from: 0,
         to: 0,

@@ -2,13 +2,12 @@
 
 use amphi_chassis::Problem;
 use amphi_chassis::http::{Representation, Validators, serve_blob};
-use amphi_contracts::VideoId;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::{HeaderMap, Method};
 
 use crate::domain::images::{content_type, is_token};
-use crate::keys;
+use crate::keys::Place;
 use crate::media::Media;
 
 /// The pictures of a token never change: a new source of the same video gets a new token.
@@ -21,8 +20,8 @@ pub async fn serve(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let content_type = content_type(&file).ok_or_else(no_picture)?;
-    let video_id = video_of(&media, &token).await?.ok_or_else(no_picture)?;
-    let key = keys::image(video_id, &file);
+    let place = place_of(&media, &token).await?.ok_or_else(no_picture)?;
+    let key = place.image(&file);
     if !media.blobs.exists(&key).await? {
         return Err(no_picture());
     }
@@ -38,16 +37,16 @@ pub async fn serve(
     serve_blob(&method, &headers, &blob, &representation)
 }
 
-async fn video_of(media: &Media, token: &str) -> Result<Option<VideoId>, Problem> {
+async fn place_of(media: &Media, token: &str) -> Result<Option<Place>, Problem> {
     if !is_token(token) {
         return Ok(None);
     }
     if let Some(known) = media.images_tokens.get(token) {
         return Ok(Some(known));
     }
-    let found = media.store.video_of_images_token(token).await?;
-    if let Some(video_id) = found {
-        media.images_tokens.insert(token.to_owned(), video_id);
+    let found = media.store.place_of_images_token(token).await?;
+    if let Some(place) = found {
+        media.images_tokens.insert(token.to_owned(), place);
     }
     Ok(found)
 }

@@ -6,7 +6,7 @@
 use amphi_chassis::Problem;
 use amphi_chassis::auth::Caller;
 use amphi_chassis::http::limit_idle_time;
-use amphi_contracts::{TaskId, VideoId};
+use amphi_contracts::TaskId;
 use amphi_media_kit::EncodeTask;
 use amphi_media_kit::cmaf::{TrackDefaults, parse_init, parse_segment};
 use amphi_media_kit::plan::{AUDIO_SAMPLE_RATE_HZ, AUDIO_SAMPLES_PER_UNIT};
@@ -19,7 +19,7 @@ use http_body_util::LengthLimitError;
 
 use crate::domain::Error;
 use crate::domain::task::Output;
-use crate::keys;
+use crate::keys::Place;
 use crate::media::Media;
 use crate::store::{Recorded, Recording};
 
@@ -56,11 +56,11 @@ pub async fn receive(
         codec: checked.codec,
         output,
     };
-    let key = key_of(task.video_id, &recording.output);
-    let put = || {
-        let (blobs, key, bytes) = (&media.blobs, &key, bytes.clone());
+    let put = |place: Place| {
+        let (blobs, bytes) = (&media.blobs, bytes.clone());
+        let key = key_of(place, &recording.output);
         async move {
-            blobs.put_bytes(key, bytes).await.map_err(Problem::from)?;
+            blobs.put_bytes(&key, bytes).await.map_err(Problem::from)?;
             Ok(())
         }
         .boxed()
@@ -106,11 +106,11 @@ fn fence(headers: &HeaderMap) -> Result<u64, Problem> {
     })
 }
 
-fn key_of(video_id: VideoId, output: &Output) -> String {
+fn key_of(place: Place, output: &Output) -> String {
     match output {
-        Output::Init { rendition } => keys::init(video_id, rendition),
-        Output::Segment { rendition, number } => keys::segment(video_id, rendition, *number),
-        Output::Image { file } => keys::image(video_id, file),
+        Output::Init { rendition } => place.init(rendition),
+        Output::Segment { rendition, number } => place.segment(rendition, *number),
+        Output::Image { file } => place.image(file),
     }
 }
 

@@ -97,9 +97,6 @@ async fn look(media: &Media, video_id: VideoId, source_key: &str) -> Result<(), 
         Err(BlobError::NotFound { .. }) => return Err(Failure::OfSource(LOST.to_owned())),
         Err(error) => return Err(error.into()),
     }
-    // What an earlier, failed source of the same video may have left would be taken for segments of this one.
-    media.blobs.delete_prefix(&keys::media(video_id)).await?;
-    media.blobs.delete_prefix(&keys::images(video_id)).await?;
     let file = media
         .blobs
         .as_file(source_key, &media.fetched_folder)

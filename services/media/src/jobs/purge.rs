@@ -4,13 +4,12 @@
 use amphi_chassis::Problem;
 use amphi_chassis::jobs::{self, Job, JobError, NewJob};
 use amphi_contracts::VideoId;
-use amphi_contracts::events::AssetState;
 use sea_orm::ConnectionTrait;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Error;
 use crate::domain::task::segment_number;
-use crate::keys;
+use crate::keys::{self, Place};
 use crate::media::Media;
 
 pub const KIND: &str = "media.purge";
@@ -22,16 +21,18 @@ const LIST_PAGE: usize = 1_000;
 pub enum Purge {
     /// Everything of a video that was deleted.
     Video { video_id: VideoId },
-    /// What a failed attempt at a video left. A new upload for the same video may have begun since.
+    /// What an upload that failed left. A new one for the same video may have begun since.
     Failed {
-        video_id: VideoId,
+        #[serde(flatten)]
+        place: Place,
         source_key: Option<String>,
     },
     /// The source of a video that is ready, where sources are not kept.
     Source { source_key: String },
     /// Segments that cannot be reached, from the first of them.
     Behind {
-        video_id: VideoId,
+        #[serde(flatten)]
+        place: Place,
         rendition: String,
         first: u32,
     },
@@ -55,27 +56,25 @@ async fn purge(media: &Media, purge: Purge) -> Result<(), Problem> {
                 media.blobs.delete_prefix(&prefix).await?;
             }
         }
-        Purge::Failed {
-            video_id,
-            source_key,
-        } => {
+        Purge::Failed { place, source_key } => {
             if let Some(key) = source_key {
                 delete_source(media, &key).await?;
             }
-            let asset = media.store.asset(video_id).await?;
-            if asset.is_none_or(|asset| asset.state == AssetState::Failed) {
-                media.blobs.delete_prefix(&keys::media(video_id)).await?;
-                media.blobs.delete_prefix(&keys::images(video_id)).await?;
+            for prefix in [place.media(), place.images()] {
+                delete_below(media, &prefix, |key| Place::of(key) == Some(place)).await?;
             }
         }
         Purge::Source { source_key } => delete_source(media, &source_key).await?,
         Purge::Behind {
-            video_id,
+            place,
             rendition,
             first,
         } => {
-            let prefix = format!("{}/{rendition}", keys::media(video_id));
-            delete_segments_from(media, &prefix, first).await?;
+            let is_behind = |key: &str| {
+                let file = key.rsplit('/').next().unwrap_or_default();
+                segment_number(file).is_some_and(|number| number >= first)
+            };
+            delete_below(media, &place.rendition(&rendition), is_behind).await?;
         }
     }
     Ok(())
@@ -87,14 +86,17 @@ async fn delete_source(media: &Media, key: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn delete_segments_from(media: &Media, prefix: &str, first: u32) -> Result<(), Problem> {
+async fn delete_below(
+    media: &Media,
+    prefix: &str,
+    is_to_go: impl Fn(&str) -> bool,
+) -> Result<(), Problem> {
     let mut after = None;
     loop {
         let page = media.blobs.list(prefix, after.as_ref(), LIST_PAGE).await?;
-        for entry in &page {
-            let file = entry.key.as_str().rsplit('/').next().unwrap_or_default();
-            if segment_number(file).is_some_and(|number| number >= first) {
-                media.blobs.delete(entry.key.as_str()).await?;
+        for key in page.iter().map(|entry| entry.key.as_str()) {
+            if is_to_go(key) {
+                media.blobs.delete(key).await?;
             }
         }
         match page.into_iter().next_back() {

@@ -2,19 +2,21 @@
 //!
 //! The second is a net below the first: every removal of rows queues the removal of their blobs. Only what is older than
 //! an hour is looked at, told by the time within its UUIDv7, because bytes come before rows in places.
+//!
+//! Nor does it take what is older than the database: those bytes have their rows in another one, which an operator has yet to
+//! put back. Without that, a platform started once over an empty database would lose every video.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use amphi_chassis::Problem;
 use amphi_chassis::blob::{BlobEntry, BlobKey};
 use amphi_chassis::db::now_us;
 use amphi_chassis::jobs::JobError;
-use amphi_contracts::events::AssetState;
-use amphi_contracts::{UploadId, VideoId};
-use uuid::Uuid;
+use amphi_contracts::VideoId;
 
 use crate::domain::upload::UploadState;
-use crate::keys::{IMAGES, MEDIA, SOURCES};
+use crate::inventory::sources_counted_on;
+use crate::keys::{IMAGES, MEDIA, SOURCES, made_s, video_of};
 use crate::media::Media;
 
 pub const KIND: &str = "media.sweep";
@@ -58,12 +60,14 @@ pub async fn expire_uploads(media: &Media) -> Result<usize, Problem> {
     }
 }
 
-/// Removes blobs that no row names; returns of how many videos.
+/// Removes blobs that no row names, unless they are older than the database; returns of how many videos.
 ///
 /// # Errors
 /// When the database or the blob store fails.
 pub async fn remove_orphans(media: &Media) -> Result<usize, Problem> {
     let mut removed = 0;
+    let mut strangers = 0;
+    let born_s = media.store.born_s().await?;
     for area in [SOURCES, MEDIA, IMAGES] {
         let mut after: Option<BlobKey> = None;
         loop {
@@ -72,8 +76,17 @@ pub async fn remove_orphans(media: &Media) -> Result<usize, Problem> {
                 break;
             };
             after = Some(last.key.clone());
-            removed += remove_orphans_among(media, area, &page).await?;
+            let swept = remove_orphans_among(media, area, &page, born_s).await?;
+            removed += swept.removed;
+            strangers += swept.strangers;
         }
+    }
+    if strangers > 0 {
+        tracing::warn!(
+            strangers,
+            "the blob store holds media older than the database, which knows nothing of it, so it is left alone: \
+             is this the right database, and has its backup been restored?"
+        );
     }
     Ok(removed)
 }
@@ -83,6 +96,7 @@ pub async fn remove_orphans(media: &Media) -> Result<usize, Problem> {
 async fn remove_orphaned_partials(media: &Media) -> Result<usize, Problem> {
     let mut removed = 0;
     let mut after: Option<BlobKey> = None;
+    let born_s = media.store.born_s().await?;
     loop {
         let page = media
             .blobs
@@ -92,40 +106,51 @@ async fn remove_orphaned_partials(media: &Media) -> Result<usize, Problem> {
             return Ok(removed);
         };
         after = Some(last.key.clone());
-        let keys = page.iter().map(|entry| entry.key.as_str());
-        let by_upload: HashMap<UploadId, &str> = keys
-            .filter(|key| is_old(media, key))
-            .filter_map(|key| Some((key.rsplit('/').next()?.parse().ok()?, key)))
+        let old: Vec<&str> = page
+            .iter()
+            .map(|entry| entry.key.as_str())
+            .filter(|key| is_old(media, key) && made_s(key) >= born_s)
             .collect();
-        let ids: Vec<UploadId> = by_upload.keys().copied().collect();
-        let known = media.store.known_uploads(&ids).await?;
-        for (id, key) in by_upload {
-            if !known.contains(&id) {
-                removed += usize::from(media.blobs.partial(key)?.delete().await?);
-            }
+        let counted_on = sources_counted_on(&media.store, &old).await?;
+        for key in old.into_iter().filter(|key| !counted_on.contains(*key)) {
+            removed += usize::from(media.blobs.partial(key)?.delete().await?);
         }
     }
+}
+
+/// Of how many videos.
+#[derive(Default)]
+struct Swept {
+    removed: usize,
+    /// Left alone, since they are older than the database.
+    strangers: usize,
 }
 
 async fn remove_orphans_among(
     media: &Media,
     area: &str,
     page: &[BlobEntry],
-) -> Result<usize, Problem> {
+    born_s: u64,
+) -> Result<Swept, Problem> {
     let mut by_video: BTreeMap<VideoId, Vec<&str>> = BTreeMap::new();
     for entry in page {
         let key = entry.key.as_str();
-        if let Some(video_id) = key.split('/').nth(1).and_then(|text| text.parse().ok()) {
+        if let Some(video_id) = video_of(key) {
             by_video.entry(video_id).or_default().push(key);
         }
     }
     let ids: Vec<VideoId> = by_video.keys().copied().collect();
-    let known = media.store.states_of(&ids).await?;
-    let mut removed = 0;
+    let known = media.store.holdings_of(&ids).await?;
+    let mut swept = Swept::default();
     for (video_id, keys) in by_video {
+        if !known.contains_key(&video_id) && keys.iter().any(|key| made_s(key) < born_s) {
+            swept.strangers += 1;
+            continue;
+        }
         let is_orphan = |key: &str| match known.get(&video_id) {
-            None | Some((AssetState::Failed, _)) => true,
-            Some((_, source_key)) => area == SOURCES && source_key.as_deref() != Some(key),
+            None => true,
+            Some(holding) if area == SOURCES => holding.source_key.as_deref() != Some(key),
+            Some(holding) => !holding.counts_on_place_of(key),
         };
         let orphans = keys
             .into_iter()
@@ -135,17 +160,12 @@ async fn remove_orphans_among(
             media.blobs.delete(key).await?;
             any = true;
         }
-        removed += usize::from(any);
+        swept.removed += usize::from(any);
     }
-    Ok(removed)
+    Ok(swept)
 }
 
-/// A source is as old as its upload, anything else at most as old as its video: the last id in the key tells.
 fn is_old(media: &Media, key: &str) -> bool {
-    let made_s = key
-        .rsplit('/')
-        .find_map(|part| Uuid::try_parse(part).ok()?.get_timestamp())
-        .map_or(0, |time| time.to_unix().0);
     let now_s = u64::try_from(now_us() / 1_000_000).unwrap_or(0);
-    made_s.saturating_add(media.settings.orphan_age.as_secs()) <= now_s
+    made_s(key).saturating_add(media.settings.orphan_age.as_secs()) <= now_s
 }

@@ -2,6 +2,7 @@
 
 mod m0001_assets;
 mod m0002_encoding;
+mod m0003_places;
 
 use sea_orm_migration::prelude::*;
 
@@ -13,6 +14,7 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         let mut all = m0001_assets::changes();
         all.extend(m0002_encoding::changes());
+        all.extend(m0003_places::changes());
         all
     }
 }

@@ -4,7 +4,6 @@ use amphi_contracts::VideoId;
 use amphi_contracts::proto::media::v1 as proto;
 
 use crate::domain::asset::state_to_proto;
-use crate::keys;
 use crate::store::{AssetView, PresentationView, RenditionView, SegmentView, TrackView};
 
 pub fn asset(view: AssetView) -> proto::Asset {
@@ -34,7 +33,7 @@ pub fn presentation(video_id: VideoId, view: PresentationView) -> proto::Present
         duration_ms: view.duration_ms,
         tracks: view.tracks.into_iter().map(track).collect(),
         available_since_us: view.viewable_at_us.unwrap_or(0),
-        blob_prefix: keys::media(video_id),
+        blob_prefix: view.place.media(),
         version: view.version,
     }
 }

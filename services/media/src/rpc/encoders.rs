@@ -8,7 +8,6 @@ use amphi_contracts::proto::media::v1 as proto;
 
 use super::id;
 use crate::domain::Error;
-use crate::keys;
 use crate::media::Media;
 use crate::store::{LeasedTask, Made, TaskReport};
 
@@ -120,16 +119,14 @@ async fn check_files(media: &Media, report: &TaskReport, files: &[String]) -> Re
         // Completed before or lost: the transaction tells which.
         return Ok(());
     };
+    let asset = media.store.asset(task.video_id).await?;
+    let place = asset.ok_or(Error::LeaseLost)?.place;
     let mut missing = 0;
     for file in files {
         if crate::domain::images::content_type(file).is_none() {
             return Err(Error::NotOfThisTask(file.chars().take(40).collect()).into());
         }
-        if !media
-            .blobs
-            .exists(&keys::image(task.video_id, file))
-            .await?
-        {
+        if !media.blobs.exists(&place.image(file)).await? {
             missing += 1;
         }
     }

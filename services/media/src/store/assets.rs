@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use amphi_chassis::db::now_us;
 use amphi_chassis::{Role, events};
 use amphi_contracts::events::AssetStateChanged;
-use amphi_contracts::{AccountId, VideoId};
+use amphi_contracts::{AccountId, UploadId, VideoId};
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel,
@@ -20,6 +20,7 @@ use super::{Store, presentation};
 use crate::domain::asset::{AssetState, Step, advance, state_name};
 use crate::domain::{Error, images};
 use crate::jobs::purge::{self, Purge};
+use crate::keys::Place;
 
 /// An asset as it is shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +39,8 @@ pub struct AssetView {
     pub storyboard_path: Option<String>,
     pub upload_bytes: u64,
     pub received_bytes: u64,
+    /// Where its segments and pictures lie.
+    pub place: Place,
     /// Blob key of the source, once it is complete.
     pub source_key: Option<String>,
     pub traceparent: Option<String>,
@@ -46,6 +49,22 @@ pub struct AssetView {
     pub updated_at_us: i64,
     /// Left out where several assets are read at once.
     pub renditions: Vec<RenditionView>,
+}
+
+/// What of a video's blobs its asset counts on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    pub state: AssetState,
+    pub source_key: Option<String>,
+    pub place: Place,
+}
+
+impl Holding {
+    /// Whether segments and pictures in the place of this key are those of the asset.
+    #[must_use]
+    pub fn counts_on_place_of(&self, key: &str) -> bool {
+        self.state != AssetState::Failed && Place::of(key) == Some(self.place)
+    }
 }
 
 /// A rendition as it is shown.
@@ -96,16 +115,16 @@ impl Store {
         rows.into_iter().map(view).collect()
     }
 
-    /// The video that an images token was given to.
-    pub async fn video_of_images_token(&self, token: &str) -> Result<Option<VideoId>, Error> {
-        let id: Option<Uuid> = asset::Entity::find()
+    /// Where the pictures lie that an images token was given to.
+    pub async fn place_of_images_token(&self, token: &str) -> Result<Option<Place>, Error> {
+        let ids: Option<(Uuid, Option<Uuid>)> = asset::Entity::find()
             .select_only()
-            .column(asset::Column::VideoId)
+            .columns([asset::Column::VideoId, asset::Column::UploadId])
             .filter(asset::Column::ImagesToken.eq(token))
             .into_tuple()
             .one(self.db.read())
             .await?;
-        Ok(id.map(VideoId::from_uuid))
+        Ok(ids.map(|(video_id, upload_id)| place_from(video_id, upload_id)))
     }
 
     /// Ends an asset with a reason for people, and forgets what was made of it. Nothing happens to one that is ready,
@@ -132,16 +151,17 @@ impl Store {
         Ok(failed)
     }
 
-    /// Which of these videos have an asset, with the state and the source key of each.
-    pub async fn states_of(
+    /// Which of these videos have an asset, and what it counts on.
+    pub async fn holdings_of(
         &self,
         video_ids: &[VideoId],
-    ) -> Result<HashMap<VideoId, (AssetState, Option<String>)>, Error> {
+    ) -> Result<HashMap<VideoId, Holding>, Error> {
         #[derive(FromQueryResult)]
         struct Row {
             video_id: Uuid,
             state: String,
             source_key: Option<String>,
+            upload_id: Option<Uuid>,
         }
         let ids: Vec<Uuid> = video_ids.iter().map(VideoId::as_uuid).collect();
         let rows = asset::Entity::find()
@@ -150,6 +170,7 @@ impl Store {
                 asset::Column::VideoId,
                 asset::Column::State,
                 asset::Column::SourceKey,
+                asset::Column::UploadId,
             ])
             .filter(asset::Column::VideoId.is_in(ids))
             .into_model::<Row>()
@@ -157,8 +178,12 @@ impl Store {
             .await?;
         rows.into_iter()
             .map(|row| {
-                let state = convert::state_of(&row.state)?;
-                Ok((VideoId::from_uuid(row.video_id), (state, row.source_key)))
+                let holding = Holding {
+                    state: convert::state_of(&row.state)?,
+                    place: place_from(row.video_id, row.upload_id),
+                    source_key: row.source_key,
+                };
+                Ok((holding.place.video_id, holding))
             })
             .collect()
     }
@@ -231,7 +256,7 @@ pub(super) async fn fail<C: ConnectionTrait>(
     take_step(txn, &asset, change, Step::Failed).await?;
     forget_encoding(txn, video_id).await?;
     let failed = Purge::Failed {
-        video_id,
+        place: place(&asset),
         source_key: unfinished_source.or(asset.source_key),
     };
     tracing::info!(%video_id, why, "the video has failed");
@@ -305,6 +330,7 @@ fn fresh(new: &NewUpload, version: i64) -> asset::Model {
         upload_bytes: new.length.map_or(0, signed),
         received_bytes: 0,
         source_key: None,
+        upload_id: Some(new.id.as_uuid()),
         source_info: None,
         images_token: new.images_token.clone(),
         has_poster: false,
@@ -339,10 +365,23 @@ pub(super) async fn tell<C: ConnectionTrait>(txn: &C, row: &asset::Model) -> Res
     Ok(())
 }
 
+/// Where what is made of the asset's upload lies.
+pub(super) fn place(row: &asset::Model) -> Place {
+    place_from(row.video_id, row.upload_id)
+}
+
+fn place_from(video_id: Uuid, upload_id: Option<Uuid>) -> Place {
+    Place {
+        video_id: VideoId::from_uuid(video_id),
+        upload_id: upload_id.map(UploadId::from_uuid),
+    }
+}
+
 pub(super) fn view(row: asset::Model) -> Result<AssetView, Error> {
     let path_if = |there: bool, path: fn(&str) -> String| there.then(|| path(&row.images_token));
     Ok(AssetView {
         video_id: VideoId::from_uuid(row.video_id),
+        place: place(&row),
         owner_id: AccountId::from_uuid(row.owner_id),
         state: convert::state_of(&row.state)?,
         poster_path: path_if(row.has_poster, images::poster_path),

@@ -17,6 +17,7 @@ use crate::domain::asset::{AssetState, Step, state_name};
 use crate::domain::task::{self as rules, STILLS_KIND, TaskState, tasks_of};
 use crate::domain::{Error, progress};
 use crate::jobs::purge::{self, Purge};
+use crate::keys::Place;
 
 pub(super) const VIDEO: &str = "video";
 pub(super) const AUDIO: &str = "audio";
@@ -232,7 +233,7 @@ impl Store {
             .await?;
         for row in rows {
             let measured = measure(txn, &row).await?;
-            drop_behind_gap(txn, &row, measured.contiguous).await?;
+            drop_behind_gap(txn, assets::place(&asset), &row, measured.contiguous).await?;
             duration_ms = duration_ms.max(measured.end_ms);
             rendition::ActiveModel {
                 video_id: Unchanged(row.video_id),
@@ -322,6 +323,7 @@ async fn segments_of(txn: &Txn<'_>, row: &rendition::Model) -> Result<Vec<segmen
 /// A source that holds less than its header says can leave a gap, behind which nothing can be played.
 async fn drop_behind_gap(
     txn: &Txn<'_>,
+    place: Place,
     row: &rendition::Model,
     contiguous: u32,
 ) -> Result<(), Error> {
@@ -333,7 +335,7 @@ async fn drop_behind_gap(
         .await?;
     if dropped.rows_affected > 0 {
         let behind = Purge::Behind {
-            video_id: VideoId::from_uuid(row.video_id),
+            place,
             rendition: row.id.clone(),
             first: contiguous,
         };

@@ -19,6 +19,8 @@ pub mod asset {
         pub upload_bytes: i64,
         pub received_bytes: i64,
         pub source_key: Option<String>,
+        /// The upload that it is made of; none on rows from before it was kept.
+        pub upload_id: Option<Uuid>,
         #[sea_orm(column_type = "Text", nullable)]
         pub source_info: Option<String>,
         pub images_token: String,

@@ -7,6 +7,7 @@ mod assets;
 mod convert;
 mod encoding;
 mod entities;
+mod inventory;
 mod leasing;
 mod outputs;
 mod presentation;
@@ -15,10 +16,13 @@ mod uploads;
 
 use amphi_chassis::db::Db;
 use amphi_contracts::VideoId;
+use sea_orm::{EntityTrait as _, QueryOrder as _, QuerySelect as _};
+use sea_orm_migration::seaql_migrations;
 
+use crate::domain::Error;
 use crate::watch::{Changes, TaskBell};
 
-pub use assets::{AssetView, RenditionView, delete};
+pub use assets::{AssetView, Holding, RenditionView, delete};
 pub use leasing::LeasedTask;
 pub use outputs::{Recorded, Recording};
 pub use presentation::{PresentationView, SegmentView, TrackView};
@@ -48,6 +52,25 @@ impl Store {
     #[must_use]
     pub fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// When this database was made, in seconds since 1970. A restored one keeps the date of the one that was saved.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn born_s(&self) -> Result<u64, Error> {
+        let first: Option<i64> = seaql_migrations::Entity::find()
+            .select_only()
+            .column(seaql_migrations::Column::AppliedAt)
+            .order_by_asc(seaql_migrations::Column::AppliedAt)
+            .limit(1)
+            .into_tuple()
+            .one(self.db.read())
+            .await?;
+        // Without a migration there is no table, and this is not reached.
+        Ok(first
+            .and_then(|seconds| u64::try_from(seconds).ok())
+            .unwrap_or(u64::MAX))
     }
 
     /// Tells those who watch the asset, after its change is committed.

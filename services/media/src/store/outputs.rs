@@ -13,6 +13,7 @@ use super::tasks::{asset_and_task_by_fence, spec_of};
 use super::{Store, assets, encoding};
 use crate::domain::task::{Output, TaskState};
 use crate::domain::{Error, images};
+use crate::keys::Place;
 
 /// A task that somebody hands in outputs of.
 #[derive(Debug, Clone)]
@@ -44,7 +45,7 @@ pub enum Recorded {
 
 /// Puts the bytes of an output into place. Called with the asset locked, so that neither a stale encoder nor a deletion
 /// comes between bytes and row; it may be called again if the transaction is repeated.
-pub type Put<'a> = dyn Fn() -> BoxFuture<'a, Result<(), Error>> + Send + Sync + 'a;
+pub type Put<'a> = dyn Fn(Place) -> BoxFuture<'a, Result<(), Error>> + Send + Sync + 'a;
 
 impl Store {
     /// The task of an output that is about to be handed in.
@@ -130,7 +131,7 @@ async fn record_output(
     if is_recorded(txn, video_id, &recording.output).await? {
         return Ok((video_id, Recorded::Before));
     }
-    put().await?;
+    put(assets::place(&asset)).await?;
     let mut change = assets::change_of(&asset);
     match &recording.output {
         Output::Init { rendition } => {

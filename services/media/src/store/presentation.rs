@@ -13,11 +13,14 @@ use super::encoding::VIDEO;
 use super::entities::{asset, rendition, segment};
 use crate::domain::Error;
 use crate::domain::asset::is_final;
+use crate::keys::Place;
 
 /// A video as it can be played now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PresentationView {
     pub state: AssetState,
+    /// Where its segments lie.
+    pub place: Place,
     /// Nothing will be added.
     pub is_complete: bool,
     pub duration_ms: Option<u64>,
@@ -90,6 +93,7 @@ impl Store {
             .collect();
         Ok(Some(PresentationView {
             state: asset.state,
+            place: asset.place,
             is_complete: is_final(asset.state),
             duration_ms: asset.duration_ms,
             tracks,

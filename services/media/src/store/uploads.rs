@@ -7,8 +7,8 @@ use amphi_contracts::{AccountId, UploadId, VideoId};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -57,6 +57,14 @@ impl Store {
             .await?;
         self.changed(new.video_id);
         Ok(opened)
+    }
+
+    /// Whether an account may open one more upload.
+    ///
+    /// # Errors
+    /// [`Error::TooManyUploads`].
+    pub async fn may_open_upload(&self, owner_id: AccountId, open_max: u64) -> Result<(), Error> {
+        may_open(self.db.read(), owner_id, open_max).await
     }
 
     pub async fn upload(&self, id: UploadId) -> Result<Option<Upload>, Error> {
@@ -157,17 +165,26 @@ impl Store {
     }
 }
 
-async fn open_upload(txn: &Txn<'_>, new: &NewUpload, open_max: u64) -> Result<Upload, Error> {
-    let now = now_us();
+async fn may_open(
+    db: &impl ConnectionTrait,
+    owner_id: AccountId,
+    open_max: u64,
+) -> Result<(), Error> {
     let open = upload::Entity::find()
-        .filter(upload::Column::OwnerId.eq(new.owner_id.as_uuid()))
+        .filter(upload::Column::OwnerId.eq(owner_id.as_uuid()))
         .filter(upload::Column::State.eq(OPEN))
-        .filter(upload::Column::ExpiresAtUs.gt(now))
-        .count(txn)
+        .filter(upload::Column::ExpiresAtUs.gt(now_us()))
+        .count(db)
         .await?;
     if open >= open_max {
         return Err(Error::TooManyUploads { open, open_max });
     }
+    Ok(())
+}
+
+async fn open_upload(txn: &Txn<'_>, new: &NewUpload, open_max: u64) -> Result<Upload, Error> {
+    let now = now_us();
+    may_open(txn, new.owner_id, open_max).await?;
     match assets::locked(txn, new.video_id).await? {
         Some(failed) => assets::start_anew(txn, failed, new).await?,
         None => assets::start(txn, new).await?,

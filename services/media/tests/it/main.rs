@@ -6,6 +6,7 @@
 mod engines;
 mod images;
 mod inspection;
+mod places;
 #[allow(
     dead_code,
     reason = "shared with the tests of the encoder, which use more of it"

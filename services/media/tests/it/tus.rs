@@ -230,6 +230,7 @@ async fn an_account_may_leave_only_so_many_uploads_open() {
         .send()
         .await;
     assert_eq!(third.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(house.catalog.video_count(), 2, "no draft is left behind");
     house.creator().create(100, &[]).await;
     assert_eq!(first.delete().await.status(), StatusCode::NO_CONTENT);
     creator.create(100, &[]).await;

@@ -28,11 +28,7 @@ pub(super) async fn serve(
         Err(error) => return Err(error.into()),
     };
     let representation = Representation {
-        content_type: if piece.is_video {
-            "video/mp4"
-        } else {
-            "audio/mp4"
-        },
+        content_type: piece.content_type(),
         cache_control: CACHE_CONTROL,
         validators: Validators {
             etag: Some(format!("\"{}-{:x}\"", piece.tag, blob.size())),

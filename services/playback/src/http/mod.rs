@@ -3,10 +3,12 @@
 //! Players on other origins may fetch all of it: the path is the permission, and no cookie or header adds to it.
 
 mod bytes;
+mod elsewhere;
 mod manifests;
 
 use amphi_chassis::Problem;
 use amphi_chassis::blob::Blobs;
+use amphi_chassis::delivery::Delivery;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::middleware::map_response;
@@ -27,10 +29,11 @@ const ALLOWED: &str = "GET, HEAD, OPTIONS";
 struct BytePlane {
     playback: Playback,
     blobs: Blobs,
+    delivery: Delivery,
 }
 
 /// The routes of the byte plane.
-pub fn router(playback: Playback, blobs: Blobs) -> Router {
+pub fn router(playback: Playback, blobs: Blobs, delivery: Delivery) -> Router {
     Router::new()
         .route(
             "/play/{token}/{*path}",
@@ -38,7 +41,11 @@ pub fn router(playback: Playback, blobs: Blobs) -> Router {
         )
         .route("/play/{token}", any(unknown))
         .layer(map_response(for_any_origin))
-        .with_state(BytePlane { playback, blobs })
+        .with_state(BytePlane {
+            playback,
+            blobs,
+            delivery,
+        })
 }
 
 async fn play(
@@ -64,13 +71,20 @@ async fn play(
             .ok_or(Error::NoSuchMedia)?,
     };
     match found {
-        Found::Piece(piece) => bytes::serve(&plane.blobs, &piece, &method, &headers).await,
-        Found::Manifest(manifest) => Ok(manifests::respond(
-            &headers,
-            &manifest,
-            manifests::content_type(&resource),
-            presentation.is_complete(),
-        )),
+        Found::Piece(piece) => match elsewhere::redirect(&plane.delivery, &piece, &method).await? {
+            Some(redirect) => Ok(redirect),
+            None => bytes::serve(&plane.blobs, &piece, &method, &headers).await,
+        },
+        Found::Manifest(manifest) => {
+            let mut response = manifests::respond(
+                &headers,
+                &manifest,
+                manifests::content_type(&resource),
+                presentation.is_complete(),
+            );
+            elsewhere::add_cookies(&plane.delivery, &presentation, &claims, &mut response)?;
+            Ok(response)
+        }
     }
 }
 

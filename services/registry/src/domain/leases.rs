@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::changes::Changes;
-use super::{Action, Change, Instance, Moment, Status};
+use super::merge::{ReplicaLease, ReplicaRenewal, merged};
+use super::recent::Key;
+use super::snapshot::{Delta, Snapshot, hash};
+use super::tombstones::Tombstones;
+use super::{Action, Change, Instance, LeaseTerms, Moment, Status, is_own_name};
 
-/// How much is kept, and when nobody is dropped.
+/// How much is kept, and when nobody is dropped: for the roles of this installation by themselves, and for services of others
+/// by themselves, so that neither can shut the other out.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub instances_max: usize,
@@ -24,17 +29,40 @@ pub struct Lease {
     pub renewed_ms: i64,
     /// When the instance was last changed here.
     pub updated_ms: i64,
-    expires_at: Instant,
+    pub(super) expires_at: Instant,
+}
+
+impl Lease {
+    #[must_use]
+    pub fn remaining(&self, now: Instant) -> Duration {
+        self.expires_at.saturating_duration_since(now)
+    }
+
+    pub(super) fn key(&self) -> Key {
+        (self.instance.app.clone(), self.instance.id.clone())
+    }
+
+    fn renew(&mut self, now: Moment) {
+        self.renewed_ms = now.unix_ms;
+        self.expires_at = now.at + self.instance.terms.duration;
+    }
+
+    /// Never shortens it: the instance may have been heard of here since.
+    fn extend(&mut self, there: ReplicaLease, now: Moment) {
+        let remaining = there.remaining.min(self.instance.terms.duration);
+        self.expires_at = self.expires_at.max(now.at + remaining);
+        self.renewed_ms = self.renewed_ms.max(there.renewed_ms);
+    }
 }
 
 /// What became of a renewal.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Renewal {
     Renewed,
     /// The instance must register: it is not known, or not as it is now.
     Unknown,
-    /// A registry passed on a renewal of an instance that is known here as it was later.
-    Newer(Arc<Instance>),
+    /// Another registry passed on a renewal of an instance that is known here as it was later.
+    Newer(Lease),
 }
 
 /// What one look at the leases brought.
@@ -52,25 +80,48 @@ pub struct Eviction {
 #[error("{0} instances are registered, and no more are taken")]
 pub struct Full(pub usize);
 
+/// Whose instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    ThisInstallation,
+    Others,
+}
+
+impl Owner {
+    const ALL: [Self; 2] = [Self::ThisInstallation, Self::Others];
+
+    fn of(app: &str) -> Self {
+        if is_own_name(app) {
+            Self::ThisInstallation
+        } else {
+            Self::Others
+        }
+    }
+}
+
 /// All leases, by application and id.
 #[derive(Debug)]
 pub struct Leases {
     limits: Limits,
     by_app: BTreeMap<String, BTreeMap<String, Lease>>,
-    count: usize,
+    /// By [`Owner`].
+    counts: [usize; 2],
     changes: Changes,
+    tombstones: Tombstones,
     /// Grows with each change.
     version: u64,
 }
 
 impl Leases {
     #[must_use]
-    pub const fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits) -> Self {
+        let remembered_max = limits.instances_max.saturating_mul(2);
         Self {
             limits,
             by_app: BTreeMap::new(),
-            count: 0,
-            changes: Changes::new(limits.instances_max.saturating_mul(2)),
+            counts: [0; 2],
+            changes: Changes::new(remembered_max),
+            tombstones: Tombstones::new(remembered_max),
             version: 1,
         }
     }
@@ -82,131 +133,197 @@ impl Leases {
     /// There is no room for one more.
     pub fn register(&mut self, instance: Instance, now: Moment) -> Result<(), Full> {
         let known = self.find(&instance.app, &instance.id).cloned();
-        if known.is_none() && self.count >= self.limits.instances_max {
-            return Err(Full(self.count));
-        }
-        let expires_at = now.at + instance.terms.duration;
         let Some(known) = known else {
-            let lease = Lease {
-                instance: Arc::new(instance),
-                registered_ms: now.unix_ms,
+            let state = ReplicaLease {
                 renewed_ms: now.unix_ms,
-                updated_ms: now.unix_ms,
-                expires_at,
+                remaining: instance.terms.duration,
             };
-            self.count += 1;
-            self.put(lease, Action::Added, now);
-            return Ok(());
+            return self.add(instance, state, now);
         };
         let mut instance = instance;
         if known.instance.last_dirty_ms > instance.last_dirty_ms {
             instance = (*known.instance).clone();
         }
-        if instance.overridden == Status::Unknown {
+        if known.instance.revision_ms > 0 || instance.overridden == Status::Unknown {
             instance.overridden = known.instance.overridden;
         }
-        let lease = Lease {
+        instance.revision_ms = known.instance.revision_ms;
+        let mut lease = Lease {
             instance: Arc::new(instance),
-            renewed_ms: now.unix_ms,
-            expires_at,
             ..known
         };
+        lease.renew(now);
         self.put(lease, Action::Modified, now);
         Ok(())
     }
 
-    /// `dirty_ms` is when the instance says that it last changed; `is_passed_on` by another registry.
-    pub fn renew(
+    /// Takes in what another registry knows of an instance; nothing when it was cancelled since it was last heard of there.
+    ///
+    /// # Errors
+    /// There is no room for one more.
+    pub fn register_replica(
+        &mut self,
+        told: Instance,
+        there: ReplicaLease,
+        now: Moment,
+    ) -> Result<(), Full> {
+        let key = (told.app.clone(), told.id.clone());
+        let cancelled_ms = self.tombstones.cancelled_ms(&key, now.at);
+        if cancelled_ms.is_some_and(|cancelled_ms| there.renewed_ms <= cancelled_ms) {
+            return Ok(());
+        }
+        let Some(known) = self.find_mut(&key.0, &key.1) else {
+            return self.add(told, there, now);
+        };
+        known.extend(there, now);
+        let instance = merged(&known.instance, &told);
+        if instance != *known.instance {
+            let lease = Lease {
+                instance: Arc::new(instance),
+                ..known.clone()
+            };
+            self.put(lease, Action::Modified, now);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, instance: Instance, state: ReplicaLease, now: Moment) -> Result<(), Full> {
+        let count = &mut self.counts[Owner::of(&instance.app) as usize];
+        if *count >= self.limits.instances_max {
+            return Err(Full(*count));
+        }
+        *count += 1;
+        let lease = Lease {
+            registered_ms: now.unix_ms,
+            renewed_ms: state.renewed_ms,
+            updated_ms: now.unix_ms,
+            expires_at: now.at + state.remaining.min(instance.terms.duration),
+            instance: Arc::new(instance),
+        };
+        self.tombstones.remove(&lease.key());
+        self.put(lease, Action::Added, now);
+        Ok(())
+    }
+
+    /// `dirty_ms` is when the instance says that it last changed.
+    pub fn renew(&mut self, app: &str, id: &str, dirty_ms: Option<i64>, now: Moment) -> Renewal {
+        let Some(lease) = self.find_mut(app, id) else {
+            return Renewal::Unknown;
+        };
+        // Its override was removed: it has to say itself how it is.
+        let must_say_its_status = lease.instance.effective_status() == Status::Unknown;
+        let has_changed = dirty_ms.is_some_and(|it| it > lease.instance.last_dirty_ms);
+        if must_say_its_status || has_changed {
+            return Renewal::Unknown;
+        }
+        lease.renew(now);
+        Renewal::Renewed
+    }
+
+    /// What another registry says of the lease counts even when the two do not agree on the instance: it lives.
+    pub fn renew_replica(
         &mut self,
         app: &str,
         id: &str,
-        dirty_ms: Option<i64>,
-        is_passed_on: bool,
+        told: ReplicaRenewal,
         now: Moment,
     ) -> Renewal {
         let Some(lease) = self.find_mut(app, id) else {
             return Renewal::Unknown;
         };
-        // Its override was removed: it has to say itself how it is.
-        if lease.instance.effective_status() == Status::Unknown {
+        lease.extend(told.lease, now);
+        let known = &lease.instance;
+        if told.last_dirty_ms > known.last_dirty_ms || told.revision_ms > known.revision_ms {
             return Renewal::Unknown;
         }
-        let known_ms = lease.instance.last_dirty_ms;
-        match dirty_ms {
-            Some(dirty_ms) if dirty_ms > known_ms => return Renewal::Unknown,
-            Some(dirty_ms) if dirty_ms < known_ms && is_passed_on => {
-                return Renewal::Newer(Arc::clone(&lease.instance));
-            }
-            _ => {}
+        if told.last_dirty_ms < known.last_dirty_ms || told.revision_ms < known.revision_ms {
+            return Renewal::Newer(lease.clone());
         }
-        lease.renewed_ms = now.unix_ms;
-        lease.expires_at = now.at + lease.instance.terms.duration;
         Renewal::Renewed
     }
 
     /// Whether it was there.
     pub fn cancel(&mut self, app: &str, id: &str, now: Moment) -> bool {
-        let Some(instances) = self.by_app.get_mut(app) else {
+        let Some(lease) = self.remove(app, id, now) else {
             return false;
         };
-        let Some(lease) = instances.remove(id) else {
-            return false;
-        };
-        if instances.is_empty() {
-            self.by_app.remove(app);
-        }
-        self.count -= 1;
-        self.note(Action::Deleted, lease.instance, now);
+        let duration = lease.instance.terms.duration;
+        // The clock may have been set back since it was heard of.
+        let cancelled_ms = now.unix_ms.max(lease.renewed_ms);
+        self.tombstones
+            .put(lease.key(), cancelled_ms, duration, now);
         true
     }
 
-    /// Changes the description of an instance; `false` when it is not there.
-    pub fn change(
+    /// The instance was cancelled at another registry; stays when it was heard of here since.
+    pub fn cancel_replica(&mut self, app: &str, id: &str, cancelled_ms: i64, now: Moment) {
+        let known = self.find(app, id);
+        if known.is_some_and(|lease| lease.renewed_ms > cancelled_ms) {
+            return;
+        }
+        let duration = known.map_or(LeaseTerms::DEFAULT.duration, |lease| {
+            lease.instance.terms.duration
+        });
+        self.remove(app, id, now);
+        let key = (app.to_owned(), id.to_owned());
+        self.tombstones.put(key, cancelled_ms, duration, now);
+    }
+
+    /// When the instance was cancelled, within its last lease.
+    #[must_use]
+    pub fn cancelled_ms(&self, app: &str, id: &str, now: Moment) -> Option<i64> {
+        let key = (app.to_owned(), id.to_owned());
+        self.tombstones.cancelled_ms(&key, now.at)
+    }
+
+    /// Changes the description of an instance by somebody else's word; `None` when it is not there.
+    pub fn change<R>(
         &mut self,
         app: &str,
         id: &str,
         now: Moment,
-        change: impl FnOnce(&mut Instance),
-    ) -> bool {
-        let Some(mut lease) = self.find(app, id).cloned() else {
-            return false;
-        };
+        change: impl FnOnce(&mut Instance) -> R,
+    ) -> Option<R> {
+        let mut lease = self.find(app, id)?.clone();
         let mut instance = (*lease.instance).clone();
-        change(&mut instance);
-        lease.instance = Arc::new(instance);
-        self.put(lease, Action::Modified, now);
-        true
+        let result = change(&mut instance);
+        if instance != *lease.instance {
+            instance.revision_ms = now.unix_ms.max(instance.revision_ms + 1);
+            lease.instance = Arc::new(instance);
+            self.put(lease, Action::Modified, now);
+        }
+        Some(result)
     }
 
-    /// Drops whose lease has run out, unless that holds for too many of them at once.
+    /// Drops whose lease has run out, unless that holds for too many of one owner's at once.
     pub fn evict(&mut self, now: Moment) -> Eviction {
-        let expired: Vec<(String, String)> = self
-            .all()
-            .filter(|lease| lease.expires_at <= now.at)
-            .map(|lease| (lease.instance.app.clone(), lease.instance.id.clone()))
-            .collect();
-        if self.preserves(expired.len()) {
-            return Eviction {
-                preserved: expired.len(),
-                instances: self.count,
-                ..Eviction::default()
-            };
+        let mut eviction = Eviction::default();
+        for owner in Owner::ALL {
+            let expired: Vec<Key> = self
+                .all()
+                .filter(|lease| lease.expires_at <= now.at)
+                .filter(|lease| Owner::of(&lease.instance.app) == owner)
+                .map(Lease::key)
+                .collect();
+            if self.preserves(owner, expired.len()) {
+                eviction.preserved += expired.len();
+                continue;
+            }
+            for (app, id) in &expired {
+                self.remove(app, id, now);
+            }
+            eviction.dropped.extend(expired);
         }
-        for (app, id) in &expired {
-            self.cancel(app, id, now);
-        }
-        Eviction {
-            dropped: expired,
-            preserved: 0,
-            instances: self.count,
-        }
+        eviction.instances = self.count();
+        eviction
     }
 
-    fn preserves(&self, expired: usize) -> bool {
-        let renewed = self.count - expired;
+    fn preserves(&self, owner: Owner, expired: usize) -> bool {
+        let count = self.counts[owner as usize];
+        let renewed = count - expired;
         expired > 0
-            && self.count >= self.limits.preservation_instances_min
-            && renewed * 100 < self.count * self.limits.preservation_percent
+            && count >= self.limits.preservation_instances_min
+            && renewed * 100 < count * self.limits.preservation_percent
     }
 
     #[must_use]
@@ -214,10 +331,19 @@ impl Leases {
         self.by_app.get(app)?.get(id)
     }
 
-    /// By application and id.
+    /// The instance of any application; of several with the same id, ours.
     #[must_use]
-    pub const fn apps(&self) -> &BTreeMap<String, BTreeMap<String, Lease>> {
-        &self.by_app
+    pub fn find_by_id(&self, id: &str) -> Option<&Lease> {
+        let found = || self.by_app.values().filter_map(|leases| leases.get(id));
+        found()
+            .find(|lease| is_own_name(&lease.instance.app))
+            .or_else(|| found().next())
+    }
+
+    /// Of one application; `None` when it has no instance.
+    #[must_use]
+    pub fn of_app(&self, app: &str) -> Option<Vec<Lease>> {
+        Some(self.by_app.get(app)?.values().cloned().collect())
     }
 
     pub fn all(&self) -> impl Iterator<Item = &Lease> {
@@ -226,11 +352,33 @@ impl Leases {
 
     #[must_use]
     pub const fn count(&self) -> usize {
-        self.count
+        self.counts[0] + self.counts[1]
     }
 
-    pub fn recent_changes(&mut self, now: Moment) -> Vec<Change> {
-        self.changes.since_a_while(now.at)
+    /// The instances that `is_wanted`; applications without any are left out.
+    #[must_use]
+    pub fn snapshot(&self, is_wanted: impl Fn(&Instance) -> bool) -> Snapshot {
+        let wanted = |leases: &BTreeMap<String, Lease>| -> Vec<Lease> {
+            let wanted = leases.values().filter(|lease| is_wanted(&lease.instance));
+            wanted.cloned().collect()
+        };
+        let apps = self
+            .by_app
+            .iter()
+            .map(|(app, leases)| (app.clone(), wanted(leases)))
+            .filter(|(_, leases)| !leases.is_empty());
+        Snapshot {
+            version: self.version,
+            apps: apps.collect(),
+        }
+    }
+
+    pub fn delta(&mut self, now: Moment) -> Delta {
+        Delta {
+            version: self.version,
+            hash: self.hash(),
+            changes: self.changes.since_a_while(now.at),
+        }
     }
 
     #[must_use]
@@ -238,22 +386,29 @@ impl Leases {
         self.version
     }
 
-    /// How many instances there are of each status, as Eureka's clients compute it from what they have to see whether they have
-    /// it all: `DOWN_1_UP_2_`.
+    /// Of all instances, see [`Snapshot::hash`].
     #[must_use]
     pub fn hash(&self) -> String {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for lease in self.all() {
-            *counts
-                .entry(lease.instance.effective_status().as_str())
-                .or_default() += 1;
-        }
-        let part = |(status, count)| format!("{status}_{count}_");
-        counts.into_iter().map(part).collect()
+        hash(self.all())
     }
 
     fn find_mut(&mut self, app: &str, id: &str) -> Option<&mut Lease> {
         self.by_app.get_mut(app)?.get_mut(id)
+    }
+
+    fn remove(&mut self, app: &str, id: &str, now: Moment) -> Option<Lease> {
+        let instances = self.by_app.get_mut(app)?;
+        let lease = instances.remove(id)?;
+        if instances.is_empty() {
+            self.by_app.remove(app);
+        }
+        self.counts[Owner::of(app) as usize] -= 1;
+        let gone = Lease {
+            updated_ms: now.unix_ms,
+            ..lease.clone()
+        };
+        self.note(Action::Deleted, gone, now);
+        Some(lease)
     }
 
     fn put(&mut self, lease: Lease, action: Action, now: Moment) {
@@ -261,21 +416,17 @@ impl Leases {
             updated_ms: now.unix_ms,
             ..lease
         };
-        self.note(action, Arc::clone(&lease.instance), now);
+        self.note(action, lease.clone(), now);
         self.by_app
             .entry(lease.instance.app.clone())
             .or_default()
             .insert(lease.instance.id.clone(), lease);
     }
 
-    fn note(&mut self, action: Action, instance: Arc<Instance>, now: Moment) {
+    fn note(&mut self, action: Action, lease: Lease, now: Moment) {
         self.version += 1;
-        self.changes.note(Change {
-            action,
-            instance,
-            at: now.at,
-            updated_ms: now.unix_ms,
-        });
+        let at = now.at;
+        self.changes.note(Change { action, lease, at });
     }
 }
 

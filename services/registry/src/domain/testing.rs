@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Instance, LeaseTerms, Limits, Moment, Port, Status};
+use super::{DataCenter, Instance, LeaseTerms, Limits, Moment, Port, Status};
 
 pub(crate) const LIMITS: Limits = Limits {
     instances_max: 100,
@@ -22,6 +22,7 @@ pub(crate) fn instance(app: &str, id: &str) -> Instance {
         ip: "10.0.0.5".to_owned(),
         status: Status::Up,
         overridden: Status::Unknown,
+        revision_ms: 0,
         port: Port {
             number: 8080,
             is_enabled: true,
@@ -32,9 +33,9 @@ pub(crate) fn instance(app: &str, id: &str) -> Instance {
         },
         vip: None,
         secure_vip: None,
-        data_center: serde_json::Map::new(),
+        data_center: DataCenter::MyOwn,
         metadata: BTreeMap::new(),
-        extras: BTreeMap::new(),
+        optional_fields: BTreeMap::new(),
         terms: LeaseTerms::DEFAULT,
         last_dirty_ms: 1,
     }

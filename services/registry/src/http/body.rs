@@ -26,13 +26,23 @@ impl Format {
     }
 
     /// What `value` is, under its name.
-    pub fn answer(self, root: &str, value: Value) -> Response {
-        let (content_type, body) = match self {
-            Self::Json => ("application/json", json!({ root: value }).to_string()),
-            Self::Xml => ("application/xml", xml::write(root, &value)),
-        };
-        let content_type = HeaderValue::from_static(content_type);
+    pub fn encode(self, root: &str, value: Value) -> Bytes {
+        match self {
+            Self::Json => json!({ root: value }).to_string().into(),
+            Self::Xml => xml::write(root, &value).into(),
+        }
+    }
+
+    pub fn response(self, body: Bytes) -> Response {
+        let content_type = HeaderValue::from_static(match self {
+            Self::Json => "application/json",
+            Self::Xml => "application/xml",
+        });
         ([(header::CONTENT_TYPE, content_type)], body).into_response()
+    }
+
+    pub fn answer(self, root: &str, value: Value) -> Response {
+        self.response(self.encode(root, value))
     }
 }
 
@@ -45,21 +55,15 @@ pub(super) fn instance(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Value, Problem> {
     let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(
-            "registration_too_large",
-            "The registration is larger than registry.body_bytes_max. Leave out metadata that nobody needs.",
-        ),
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
         _ => Problem::invalid(
             "registration_interrupted",
             "The registration did not arrive whole. Send it again.",
         ),
     })?;
-    let content_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    // A type that web pages of others may not send without being asked.
-    if content_type.contains("json") {
+    let media_type = media_type(headers);
+    // Types that web pages of others may not send without being asked.
+    if media_type == "application/json" {
         let mut document: Value = serde_json::from_slice(&body)
             .map_err(|error| malformed(&format!("no JSON: {error}")))?;
         return Ok(match document.get_mut("instance") {
@@ -67,7 +71,7 @@ pub(super) fn instance(
             None => document,
         });
     }
-    if content_type.contains("xml") {
+    if matches!(media_type.as_str(), "application/xml" | "text/xml") {
         let text = std::str::from_utf8(&body).map_err(|_| malformed("not UTF-8"))?;
         let (root, value) =
             xml::read(text).map_err(|error| malformed(&format!("no XML: {error}")))?;
@@ -80,6 +84,22 @@ pub(super) fn instance(
         "unsupported_registration",
         "A registration is application/json or application/xml.",
     ))
+}
+
+/// As it is sent, or as it would be passed on to other registries.
+pub(super) fn too_large() -> Problem {
+    Problem::too_large(
+        "registration_too_large",
+        "The registration is larger than registry.body_bytes_max. Leave out metadata that nobody needs.",
+    )
+}
+
+/// Without parameters: `text/plain; x=json` is plain text.
+fn media_type(headers: &HeaderMap) -> String {
+    let content_type = headers.get(header::CONTENT_TYPE);
+    let text = content_type.and_then(|value| value.to_str().ok());
+    let essence = text.and_then(|text| text.split(';').next());
+    essence.unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 fn malformed(what: &str) -> Problem {

@@ -2,18 +2,28 @@
 
 mod access;
 mod body;
+mod data_center;
+mod lists;
+mod names;
 mod reading;
-pub(crate) mod wire;
+pub(crate) mod replica;
+mod wire;
 mod writing;
 mod xml;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, put};
+use http::HeaderMap;
 
-pub use access::Wall;
-pub(crate) use body::Format;
+pub use access::Authenticator;
+use access::Principal;
+use body::Format;
+
+use lists::ListCache;
 
 use crate::domain::Registry;
 use crate::replication::Peers;
@@ -26,10 +36,27 @@ pub(crate) const REPLICATION: &str = "x-netflix-discovery-replication";
 struct Api {
     registry: Registry,
     peers: Peers,
+    lists: Arc<ListCache>,
+    /// As it is passed on to other registries, which take no larger body.
+    instance_bytes_max: usize,
 }
 
-/// The routes, behind the wall.
-pub fn router(registry: Registry, peers: Peers, wall: Wall, body_bytes_max: usize) -> Router {
+/// Whether another registry of the installation calls. Nobody else's word on it is taken: what came from a registry is not passed
+/// on, and is believed about leases that it does not hold itself.
+fn is_replication(principal: Principal, headers: &HeaderMap) -> bool {
+    principal == Principal::ThisInstallation
+        && headers
+            .get(REPLICATION)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
+}
+
+/// The routes, for those who are let in.
+pub fn router(
+    registry: Registry,
+    peers: Peers,
+    authenticator: Authenticator,
+    body_bytes_max: usize,
+) -> Router {
     let api = Router::new()
         .route("/status", get(reading::status))
         // Clients write the list with and without the slash.
@@ -51,10 +78,15 @@ pub fn router(registry: Registry, peers: Peers, wall: Wall, body_bytes_max: usiz
         .route("/instances/{id}", get(reading::any_instance))
         .route("/vips/{vip}", get(reading::vip))
         .route("/svips/{svip}", get(reading::secure_vip))
-        .with_state(Api { registry, peers });
+        .with_state(Api {
+            registry,
+            peers,
+            lists: Arc::default(),
+            instance_bytes_max: body_bytes_max,
+        });
     Router::new()
         .nest("/eureka", api.clone())
         .nest("/eureka/v2", api)
         .layer(DefaultBodyLimit::max(body_bytes_max))
-        .layer(from_fn_with_state(wall, access::admit))
+        .layer(from_fn_with_state(authenticator, access::admit))
 }

@@ -6,13 +6,12 @@ use std::time::Duration;
 use amphi_chassis::Problem;
 use serde_json::{Map, Value, json};
 
-use super::Format;
-use crate::domain::{Action, Change, Instance, Lease, LeaseTerms, Leases, Port, Status};
+use super::{Format, data_center};
+use crate::domain::{Action, Delta, Instance, Lease, LeaseTerms, Port, Snapshot, Status};
 
 /// Of names that become keys here and words in logs.
 const NAME_CHARS_MAX: usize = 255;
 pub(super) const METADATA_ENTRIES_MAX: usize = 256;
-const DEFAULT_DATA_CENTER: &str = "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo";
 
 /// An instance as it registers itself.
 ///
@@ -20,9 +19,9 @@ const DEFAULT_DATA_CENTER: &str = "com.netflix.appinfo.InstanceInfo$DefaultDataC
 /// Something that must be there is missing, or is not of the form that it has.
 pub(crate) fn instance(value: &Value, now_ms: i64) -> Result<Instance, Problem> {
     let host = name(value, "hostName")?.ok_or_else(|| missing("hostName"))?;
-    let data_center = data_center(value);
+    let data_center = data_center::read(value)?;
     Ok(Instance {
-        id: id(value, &data_center, &host)?,
+        id: id(value, &host)?,
         app: name(value, "app")?
             .ok_or_else(|| missing("app"))?
             .to_uppercase(),
@@ -30,15 +29,13 @@ pub(crate) fn instance(value: &Value, now_ms: i64) -> Result<Instance, Problem> 
         status: status(value, &["status"])?.unwrap_or(Status::Up),
         overridden: status(value, &["overriddenStatus", "overriddenstatus"])?
             .unwrap_or(Status::Unknown),
+        revision_ms: 0,
         port: port(value, "port", 7001, true)?,
         secure_port: port(value, "securePort", 7002, false)?,
         vip: text(value, "vipAddress"),
         secure_vip: text(value, "secureVipAddress"),
-        metadata: metadata(value)?,
-        extras: Instance::EXTRAS
-            .into_iter()
-            .filter_map(|key| Some((key, text(value, key)?)))
-            .collect(),
+        metadata: flat_texts(value.get("metadata"), "metadata")?,
+        optional_fields: optional_fields(value),
         terms: terms(value),
         last_dirty_ms: number(value.get("lastDirtyTimestamp")).unwrap_or(now_ms),
         data_center,
@@ -46,11 +43,21 @@ pub(crate) fn instance(value: &Value, now_ms: i64) -> Result<Instance, Problem> 
     })
 }
 
+fn optional_fields(value: &Value) -> BTreeMap<&'static str, String> {
+    let said = Instance::OPTIONAL_FIELDS
+        .into_iter()
+        .filter_map(|key| Some((key, text(value, key)?)));
+    let mut fields: BTreeMap<_, _> = said.collect();
+    // A number for all clients, as Eureka has it.
+    fields.entry("countryId").or_insert_with(|| "1".to_owned());
+    fields
+}
+
 fn missing(key: &str) -> Problem {
     invalid(key, "is missing")
 }
 
-fn invalid(key: &str, what: &str) -> Problem {
+pub(super) fn invalid(key: &str, what: &str) -> Problem {
     Problem::invalid(
         "invalid_instance",
         format!("`{key}` of the instance {what}."),
@@ -59,7 +66,7 @@ fn invalid(key: &str, what: &str) -> Problem {
 }
 
 /// A text, or what clients write without quotes; `None` when it is empty.
-fn text(value: &Value, key: &str) -> Option<String> {
+pub(super) fn text(value: &Value, key: &str) -> Option<String> {
     let text = match value.get(key)? {
         Value::String(text) => text.trim().to_owned(),
         Value::Number(number) => number.to_string(),
@@ -69,6 +76,7 @@ fn text(value: &Value, key: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// Of what becomes a part of an address.
 fn name(value: &Value, key: &str) -> Result<Option<String>, Problem> {
     let Some(name) = text(value, key) else {
         return Ok(None);
@@ -77,21 +85,22 @@ fn name(value: &Value, key: &str) -> Result<Option<String>, Problem> {
         let what = format!("must have at most {NAME_CHARS_MAX} characters, none of them a control");
         return Err(invalid(key, &what));
     }
+    if matches!(name.as_str(), "." | "..") {
+        return Err(invalid(key, "must not be a step in a path"));
+    }
     Ok(Some(name))
 }
 
 /// As Eureka's clients derive it: said, that of the cloud's machine, or the host's name.
-fn id(value: &Value, data_center: &Map<String, Value>, host: &str) -> Result<String, Problem> {
+fn id(value: &Value, host: &str) -> Result<String, Problem> {
     if let Some(id) = name(value, "instanceId")? {
         return Ok(id);
     }
-    let of_machine = data_center
-        .get("metadata")
-        .and_then(|metadata| text(metadata, "instance-id"));
-    Ok(of_machine.unwrap_or_else(|| host.to_owned()))
+    let of_machine = &value["dataCenterInfo"]["metadata"];
+    Ok(name(of_machine, "instance-id")?.unwrap_or_else(|| host.to_owned()))
 }
 
-fn number(value: Option<&Value>) -> Option<i64> {
+pub(super) fn number(value: Option<&Value>) -> Option<i64> {
     match value? {
         Value::Number(number) => number.as_i64(),
         Value::String(text) => text.trim().parse().ok(),
@@ -99,7 +108,7 @@ fn number(value: Option<&Value>) -> Option<i64> {
     }
 }
 
-fn status(value: &Value, keys: &[&str]) -> Result<Option<Status>, Problem> {
+pub(super) fn status(value: &Value, keys: &[&str]) -> Result<Option<Status>, Problem> {
     for key in keys {
         if let Some(text) = text(value, key) {
             return text
@@ -139,40 +148,33 @@ fn port(value: &Value, key: &str, default: u16, is_enabled: bool) -> Result<Port
     })
 }
 
-/// Java's empty map comes with the name of its class.
-fn metadata(value: &Value) -> Result<BTreeMap<String, String>, Problem> {
-    let Some(Value::Object(members)) = value.get("metadata") else {
+/// Keys and texts. Java's empty map comes with the name of its class; XML's is an empty text.
+pub(super) fn flat_texts(
+    value: Option<&Value>,
+    key: &str,
+) -> Result<BTreeMap<String, String>, Problem> {
+    let Some(Value::Object(members)) = value else {
         return Ok(BTreeMap::new());
     };
     if members.len() > METADATA_ENTRIES_MAX {
         let what = format!("has more than {METADATA_ENTRIES_MAX} entries");
-        return Err(invalid("metadata", &what));
+        return Err(invalid(key, &what));
+    }
+    if members.contains_key("") {
+        return Err(invalid(key, "has an entry without a name"));
     }
     let plain = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        value => value.to_string(),
+        Value::String(text) => Some(text.clone()),
+        Value::Null => Some(String::new()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Array(_) | Value::Object(_) => None,
     };
-    Ok(members
+    members
         .iter()
-        .filter(|(key, _)| *key != "@class")
-        .map(|(key, value)| (key.clone(), plain(value)))
-        .collect())
-}
-
-fn data_center(value: &Value) -> Map<String, Value> {
-    let mut data_center = match value.get("dataCenterInfo") {
-        Some(Value::Object(members)) => members.clone(),
-        _ => Map::new(),
-    };
-    let mut default = |key: &str, value: &str| {
-        data_center
-            .entry(key)
-            .or_insert_with(|| Value::String(value.to_owned()));
-    };
-    default("@class", DEFAULT_DATA_CENTER);
-    default("name", "MyOwn");
-    data_center
+        .filter(|(name, _)| *name != "@class")
+        .map(|(name, value)| Some((name.clone(), plain(value)?)))
+        .collect::<Option<_>>()
+        .ok_or_else(|| invalid(key, "has an entry that is no text"))
 }
 
 /// What is not positive is not meant.
@@ -190,39 +192,33 @@ fn terms(value: &Value) -> LeaseTerms {
 }
 
 /// What a lease says of itself beside the instance.
-struct Times {
-    registered_ms: i64,
-    renewed_ms: i64,
-    updated_ms: i64,
-    action: Action,
+pub(super) struct Times {
+    pub registered_ms: i64,
+    pub renewed_ms: i64,
+    pub updated_ms: i64,
+    pub action: Action,
+}
+
+impl Times {
+    pub const fn of(lease: &Lease) -> Self {
+        Self {
+            registered_ms: lease.registered_ms,
+            renewed_ms: lease.renewed_ms,
+            updated_ms: lease.updated_ms,
+            action: Action::Added,
+        }
+    }
 }
 
 /// An instance that holds a lease.
 pub(crate) fn of_lease(lease: &Lease, format: Format) -> Value {
-    let times = Times {
-        registered_ms: lease.registered_ms,
-        renewed_ms: lease.renewed_ms,
-        updated_ms: lease.updated_ms,
-        action: Action::Added,
-    };
-    of_instance(&lease.instance, &times, format)
+    of_instance(&lease.instance, &Times::of(lease), format)
 }
 
-fn of_change(change: &Change, leases: &Leases, format: Format) -> Value {
-    let lease = leases.find(&change.instance.app, &change.instance.id);
-    let times = Times {
-        registered_ms: lease.map_or(0, |lease| lease.registered_ms),
-        renewed_ms: lease.map_or(0, |lease| lease.renewed_ms),
-        updated_ms: change.updated_ms,
-        action: change.action,
-    };
-    of_instance(&change.instance, &times, format)
-}
-
-fn of_instance(instance: &Instance, times: &Times, format: Format) -> Value {
+pub(super) fn of_instance(instance: &Instance, times: &Times, format: Format) -> Value {
     let port = |port: Port| json!({ "$": port.number, "@enabled": port.is_enabled.to_string() });
     let mut members = Map::new();
-    for (key, value) in &instance.extras {
+    for (key, value) in &instance.optional_fields {
         members.insert((*key).to_owned(), value.as_str().into());
     }
     let mut set = |key: &str, value: Value| members.insert(key.to_owned(), value);
@@ -247,10 +243,10 @@ fn of_instance(instance: &Instance, times: &Times, format: Format) -> Value {
             set(key, vip.as_str().into());
         }
     }
-    let country = instance.extras.get("countryId");
+    let country = instance.optional_fields.get("countryId");
     let country = country.and_then(|it| it.parse::<i64>().ok()).unwrap_or(1);
     set("countryId", country.into());
-    set("dataCenterInfo", instance.data_center.clone().into());
+    set("dataCenterInfo", data_center::write(&instance.data_center));
     set("leaseInfo", lease_info(instance.terms, times));
     set("metadata", json!(instance.metadata));
     set("lastUpdatedTimestamp", times.updated_ms.to_string().into());
@@ -274,55 +270,54 @@ fn lease_info(terms: LeaseTerms, times: &Times) -> Value {
 }
 
 /// One application.
-pub(super) fn application<'a>(
-    name: &str,
-    leases: impl Iterator<Item = &'a Lease>,
-    format: Format,
-) -> Value {
-    let instances: Vec<Value> = leases.map(|lease| of_lease(lease, format)).collect();
+pub(super) fn application(name: &str, leases: &[Lease], format: Format) -> Value {
+    let instances: Vec<Value> = leases.iter().map(|it| of_lease(it, format)).collect();
     json!({ "name": name, "instance": instances })
 }
 
-/// All applications, of them the instances that `is_wanted`; those without any are left out.
-pub(super) fn applications(
-    leases: &Leases,
-    format: Format,
-    is_wanted: impl Fn(&Instance) -> bool,
-) -> Value {
-    let applications: Vec<Value> = leases
-        .apps()
+/// All applications of a snapshot, with the hash of what is in it.
+pub(super) fn applications(snapshot: &Snapshot, format: Format) -> Value {
+    let applications = snapshot
+        .apps
         .iter()
-        .filter(|(_, instances)| instances.values().any(|lease| is_wanted(&lease.instance)))
-        .map(|(name, instances)| {
-            let wanted = instances
-                .values()
-                .filter(|lease| is_wanted(&lease.instance));
-            application(name, wanted, format)
-        })
-        .collect();
-    list(leases, applications)
+        .map(|(name, leases)| application(name, leases, format));
+    list(
+        snapshot.version,
+        &snapshot.hash(),
+        applications.collect(),
+        format,
+    )
 }
 
 /// What has changed in the last minutes, grouped like the rest, with the hash of all there is.
-pub(super) fn delta(leases: &Leases, changes: &[Change], format: Format) -> Value {
+pub(super) fn delta(delta: &Delta, format: Format) -> Value {
     let mut by_app: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
-    for change in changes {
+    for change in &delta.changes {
+        let times = Times {
+            action: change.action,
+            ..Times::of(&change.lease)
+        };
         by_app
-            .entry(&change.instance.app)
+            .entry(&change.lease.instance.app)
             .or_default()
-            .push(of_change(change, leases, format));
+            .push(of_instance(&change.lease.instance, &times, format));
     }
     let applications = by_app
         .into_iter()
         .map(|(name, instances)| json!({ "name": name, "instance": instances }))
         .collect();
-    list(leases, applications)
+    list(delta.version, &delta.hash, applications, format)
 }
 
-fn list(leases: &Leases, applications: Vec<Value>) -> Value {
+/// Clients look for two underscores: in XML they come of [`super::names`].
+pub(super) fn list(version: u64, hash: &str, applications: Vec<Value>, format: Format) -> Value {
+    let (version_key, hash_key) = match format {
+        Format::Json => ("versions__delta", "apps__hashcode"),
+        Format::Xml => ("versions_delta", "apps_hashcode"),
+    };
     json!({
-        "versions__delta": leases.version().to_string(),
-        "apps__hashcode": leases.hash(),
+        version_key: version.to_string(),
+        hash_key: hash,
         "application": applications,
     })
 }

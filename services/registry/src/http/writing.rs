@@ -10,213 +10,229 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 
-use super::access::Guest;
+use super::access::Principal;
 use super::reading::instance_not_found;
-use super::{Api, Format, REPLICATION, body, wire};
-use crate::domain::{Instance, Moment, Renewal, Status};
-use crate::replication::Told;
+use super::{Api, body, is_replication, replica, wire};
+use crate::domain::{Full, Instance, Moment, Renewal, ReplicaLease, ReplicaRenewal, Status};
+use crate::replication::{ChangeKind, query};
 
 type Words = BTreeMap<String, String>;
 
 /// Of a value of the metadata that is set by itself; whole registrations are bounded as a whole.
 const METADATA_VALUE_BYTES_MAX: usize = 4096;
 
-/// What was told, and by whom.
-struct Telling<'a> {
+/// A change of one instance.
+struct Write<'a> {
     api: &'a Api,
     app: String,
     id: String,
-    is_passed_on: bool,
+    /// Another registry of the installation passes on what it knows.
+    is_replication: bool,
 }
 
-impl<'a> Telling<'a> {
+impl<'a> Write<'a> {
     /// # Errors
     /// Who calls may not write this application.
     fn new(
         api: &'a Api,
-        guest: Guest,
+        principal: Principal,
         app: &str,
         id: String,
         headers: &HeaderMap,
     ) -> Result<Self, Problem> {
         let app = app.to_uppercase();
-        guest.may_write(&app)?;
-        let is_passed_on = headers
-            .get(REPLICATION)
-            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
+        principal.may_write(&app)?;
         Ok(Self {
             api,
             app,
             id,
-            is_passed_on,
+            is_replication: is_replication(principal, headers),
         })
     }
 
-    /// Other registries hear it, unless it came from one.
-    fn pass_on(&self, told: Told) {
-        if !self.is_passed_on {
-            self.api.peers.tell(&self.app, &self.id, told);
-        }
+    /// Other registries hear it.
+    fn replicate(&self, kind: ChangeKind) {
+        self.api.peers.changed(&self.app, &self.id, kind);
     }
 
     fn not_found(&self) -> Problem {
         instance_not_found(&self.app, &self.id)
     }
 
-    /// Changes the description of the instance.
+    /// Changes the description of the instance, here and elsewhere.
     ///
     /// # Errors
     /// It is not there.
-    fn change(&self, change: impl FnOnce(&mut Instance)) -> Result<(), Problem> {
+    fn change<R>(&self, change: impl FnOnce(&mut Instance) -> R) -> Result<R, Problem> {
         let mut leases = self.api.registry.leases();
-        if leases.change(&self.app, &self.id, Moment::now(), change) {
-            Ok(())
-        } else {
-            Err(self.not_found())
-        }
+        let changed = leases.change(&self.app, &self.id, Moment::now(), change);
+        drop(leases);
+        let result = changed.ok_or_else(|| self.not_found())?;
+        self.replicate(ChangeKind::Description);
+        Ok(result)
     }
+}
+
+fn full(full: Full) -> Problem {
+    Problem::unavailable(
+        "registry_full",
+        format!("{full}. Raise registry.instances_max."),
+    )
 }
 
 pub(super) async fn register(
     State(api): State<Api>,
-    Extension(guest): Extension<Guest>,
+    Extension(principal): Extension<Principal>,
     Path(app): Path<String>,
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<StatusCode, Problem> {
     let value = body::instance(&headers, bytes)?;
     let now = Moment::now();
-    let instance = wire::instance(&value, now.unix_ms)?;
-    let telling = Telling::new(&api, guest, &app, instance.id.clone(), &headers)?;
-    if instance.app != telling.app {
+    let (instance, there) = if is_replication(principal, &headers) {
+        let (instance, there) = replica::read(&value, now)?;
+        (instance, Some(there))
+    } else {
+        (wire::instance(&value, now.unix_ms)?, None)
+    };
+    let write = Write::new(&api, principal, &app, instance.id.clone(), &headers)?;
+    principal.may_register(&instance)?;
+    if instance.app != write.app {
         return Err(Problem::invalid(
             "app_mismatch",
             format!(
                 "The address names the application {:.255}, the instance {:.255}. Make them agree.",
-                telling.app, instance.app
+                write.app, instance.app
             ),
         ));
+    }
+    if let Some(there) = there {
+        let mut leases = api.registry.leases();
+        leases
+            .register_replica(instance, there, now)
+            .map_err(full)?;
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    if replica::encoded_bytes(&instance) > api.instance_bytes_max {
+        return Err(body::too_large());
     }
     api.registry
         .leases()
         .register(instance, now)
-        .map_err(|full| {
-            Problem::unavailable(
-                "registry_full",
-                format!("{full}. Raise registry.instances_max."),
-            )
-        })?;
-    telling.pass_on(Told::Registered);
+        .map_err(full)?;
+    write.replicate(ChangeKind::Description);
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn renew(
     State(api): State<Api>,
-    Extension(guest): Extension<Guest>,
+    Extension(principal): Extension<Principal>,
     Path((app, id)): Path<(String, String)>,
     Query(words): Query<Words>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let telling = Telling::new(&api, guest, &app, id, &headers)?;
-    let dirty_ms = words
-        .get("lastDirtyTimestamp")
-        .and_then(|text| text.parse().ok());
-    let renewal = api.registry.leases().renew(
-        &telling.app,
-        &telling.id,
-        dirty_ms,
-        telling.is_passed_on,
-        Moment::now(),
-    );
+    let write = Write::new(&api, principal, &app, id, &headers)?;
+    let now = Moment::now();
+    let number = |key: &str| words.get(key).and_then(|text| text.parse::<i64>().ok());
+    let dirty_ms = number(query::LAST_DIRTY);
+    let mut leases = api.registry.leases();
+    let renewal = if write.is_replication {
+        let remaining_ms = number(query::REMAINING_MS).and_then(|it| u64::try_from(it).ok());
+        let told = ReplicaRenewal {
+            last_dirty_ms: dirty_ms.unwrap_or(0),
+            revision_ms: number(query::REVISION_MS).unwrap_or(0),
+            lease: ReplicaLease {
+                renewed_ms: number(query::RENEWED_MS).unwrap_or(now.unix_ms),
+                remaining: std::time::Duration::from_millis(remaining_ms.unwrap_or(u64::MAX)),
+            },
+        };
+        leases.renew_replica(&write.app, &write.id, told, now)
+    } else {
+        leases.renew(&write.app, &write.id, dirty_ms, now)
+    };
+    drop(leases);
     match renewal {
         Renewal::Renewed => {
-            telling.pass_on(Told::Renewed);
+            if !write.is_replication {
+                write.replicate(ChangeKind::Renewal);
+            }
             Ok(StatusCode::OK.into_response())
         }
-        Renewal::Unknown => Err(telling.not_found()),
+        Renewal::Unknown => Err(write.not_found()),
         // The registry that lags behind finds in the answer what it does not know.
-        Renewal::Newer(_) => {
-            let format = Format::accepted(&headers);
-            let known = {
-                let leases = api.registry.leases();
-                leases
-                    .find(&telling.app, &telling.id)
-                    .map(|lease| wire::of_lease(lease, format))
-            };
-            let known = known.ok_or_else(|| telling.not_found())?;
-            let mut response = format.answer("instance", known);
-            *response.status_mut() = StatusCode::CONFLICT;
-            Ok(response)
+        Renewal::Newer(known) => {
+            let known = serde_json::json!({ "instance": replica::write(&known, now) });
+            Ok((StatusCode::CONFLICT, axum::Json(known)).into_response())
         }
     }
 }
 
 pub(super) async fn cancel(
     State(api): State<Api>,
-    Extension(guest): Extension<Guest>,
+    Extension(principal): Extension<Principal>,
     Path((app, id)): Path<(String, String)>,
+    Query(words): Query<Words>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let telling = Telling::new(&api, guest, &app, id, &headers)?;
-    let was_there = api
-        .registry
-        .leases()
-        .cancel(&telling.app, &telling.id, Moment::now());
-    if !was_there {
-        return Err(telling.not_found());
+    let write = Write::new(&api, principal, &app, id, &headers)?;
+    let now = Moment::now();
+    if write.is_replication {
+        let cancelled_ms = words.get(query::CANCELLED_MS);
+        let cancelled_ms = cancelled_ms.and_then(|text| text.parse().ok());
+        let cancelled_ms = cancelled_ms.unwrap_or(now.unix_ms);
+        let mut leases = api.registry.leases();
+        leases.cancel_replica(&write.app, &write.id, cancelled_ms, now);
+        return Ok(StatusCode::OK);
     }
-    telling.pass_on(Told::Cancelled);
+    let was_there = api.registry.leases().cancel(&write.app, &write.id, now);
+    if !was_there {
+        return Err(write.not_found());
+    }
+    write.replicate(ChangeKind::Description);
     Ok(StatusCode::OK)
 }
 
 pub(super) async fn set_status(
     State(api): State<Api>,
-    Extension(guest): Extension<Guest>,
+    Extension(principal): Extension<Principal>,
     Path((app, id)): Path<(String, String)>,
     Query(words): Query<Words>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let telling = Telling::new(&api, guest, &app, id, &headers)?;
+    let write = Write::new(&api, principal, &app, id, &headers)?;
     let status = status_in(&words)?.ok_or_else(|| {
         Problem::invalid(
             "status_missing",
             "Say which status: /status?value=OUT_OF_SERVICE.",
         )
     })?;
-    telling.change(|instance| {
-        instance.status = status;
-        instance.overridden = status;
-    })?;
-    telling.pass_on(Told::Status(status));
+    write.change(|instance| instance.override_status(status))?;
     Ok(StatusCode::OK)
 }
 
-/// How the instance is now it has to say itself, unless `value` does: until then its renewals are answered with 404.
+/// How the instance is now it has to say itself, unless `value` does: until then its renewals are answered with 404. Without an
+/// override nothing happens.
 pub(super) async fn remove_status(
     State(api): State<Api>,
-    Extension(guest): Extension<Guest>,
+    Extension(principal): Extension<Principal>,
     Path((app, id)): Path<(String, String)>,
     Query(words): Query<Words>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let telling = Telling::new(&api, guest, &app, id, &headers)?;
+    let write = Write::new(&api, principal, &app, id, &headers)?;
     let status = status_in(&words)?.unwrap_or(Status::Unknown);
-    telling.change(|instance| {
-        instance.status = status;
-        instance.overridden = Status::Unknown;
-    })?;
-    telling.pass_on(Told::StatusRemoved(status));
+    write.change(|instance| instance.remove_override(status))?;
     Ok(StatusCode::OK)
 }
 
 pub(super) async fn set_metadata(
     State(api): State<Api>,
-    Extension(guest): Extension<Guest>,
+    Extension(principal): Extension<Principal>,
     Path((app, id)): Path<(String, String)>,
     Query(words): Query<Words>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let telling = Telling::new(&api, guest, &app, id, &headers)?;
+    let write = Write::new(&api, principal, &app, id, &headers)?;
     let is_too_long = |(key, value): (&String, &String)| {
         key.is_empty() || key.len() + value.len() > METADATA_VALUE_BYTES_MAX
     };
@@ -228,25 +244,25 @@ pub(super) async fn set_metadata(
             ),
         ));
     }
-    let mut has_room = true;
-    telling.change(|instance| {
-        let mut metadata = instance.metadata.clone();
-        metadata.extend(words);
-        has_room = metadata.len() <= wire::METADATA_ENTRIES_MAX;
+    let has_room = write.change(|instance| {
+        let mut changed = instance.clone();
+        changed.metadata.extend(words);
+        let has_room = changed.metadata.len() <= wire::METADATA_ENTRIES_MAX
+            && replica::encoded_bytes(&changed) <= api.instance_bytes_max;
         if has_room {
-            instance.metadata = metadata;
+            *instance = changed;
         }
+        has_room
     })?;
     if !has_room {
         return Err(Problem::invalid(
             "too_much_metadata",
             format!(
-                "An instance may have {} entries of metadata.",
+                "An instance may have {} entries of metadata, and be as large as registry.body_bytes_max.",
                 wire::METADATA_ENTRIES_MAX
             ),
         ));
     }
-    telling.pass_on(Told::Registered);
     Ok(StatusCode::OK)
 }
 

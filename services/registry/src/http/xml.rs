@@ -5,6 +5,8 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 use serde_json::{Map, Value};
 
+use super::names;
+
 /// Of the elements of a registration; Eureka's own are four deep.
 const DEPTH_MAX: usize = 16;
 
@@ -12,6 +14,15 @@ const DEPTH_MAX: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct BadXml(String);
+
+/// The one attribute of an element, for those that have any. Whatever else begins with `@` is a key of metadata.
+fn attribute_of(element: &str) -> Option<&'static str> {
+    match element {
+        "port" | "securePort" => Some("@enabled"),
+        "dataCenterInfo" => Some("@class"),
+        _ => None,
+    }
+}
 
 /// A document whose root element is named `root`.
 pub(super) fn write(root: &str, value: &Value) -> String {
@@ -27,17 +38,18 @@ fn write_element(text: &mut String, name: &str, value: &Value) {
         }
         return;
     }
-    let name = &element_name(name);
+    let attribute = attribute_of(name);
+    let name = &names::encode(name);
     text.push('<');
     text.push_str(name);
     let mut content = String::new();
     match value {
         Value::Object(members) => {
             for (member, value) in members {
-                if let Some(attribute) = member.strip_prefix('@') {
-                    let attribute = element_name(attribute);
+                if Some(member.as_str()) == attribute {
+                    let attribute = member.trim_start_matches('@');
                     text.push_str(&format!(" {attribute}=\"{}\"", escaped(&plain(value))));
-                } else if member == "$" {
+                } else if attribute.is_some() && member == "$" {
                     content.push_str(&escaped(&plain(value)));
                 } else {
                     write_element(&mut content, member, value);
@@ -78,25 +90,6 @@ fn escaped(text: &str) -> String {
         }
     }
     escaped
-}
-
-/// Keys of metadata may be anything, names of elements may not: what is not allowed becomes `_.` and its code, as XStream, which
-/// Eureka is written with, has it.
-fn element_name(text: &str) -> String {
-    let mut name = String::with_capacity(text.len());
-    for (place, character) in text.chars().enumerate() {
-        let is_letter = character.is_ascii_alphabetic() || character == '_';
-        let may_follow = character.is_ascii_digit() || matches!(character, '.' | '-');
-        if is_letter || (place > 0 && may_follow) {
-            name.push(character);
-        } else {
-            name.push_str(&format!("_.{:04x}", u32::from(character)));
-        }
-    }
-    if name.is_empty() {
-        name.push_str("_.");
-    }
-    name
 }
 
 /// The root element's name and content.
@@ -159,17 +152,20 @@ struct Element {
 
 impl Element {
     fn open(start: &BytesStart<'_>) -> Result<Self, BadXml> {
+        let name = names::decode(start.name().0);
         let mut members = Map::new();
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| BadXml(error.to_string()))?;
             let value = attribute
                 .normalized_value(XmlVersion::Explicit1_0)
                 .map_err(|error| BadXml(error.to_string()))?;
-            let name = format!("@{}", attribute.key.0);
-            members.insert(name, Value::String(value.into_owned()));
+            let key = format!("@{}", attribute.key.0);
+            if attribute_of(&name) == Some(key.as_str()) {
+                members.insert(key, Value::String(value.into_owned()));
+            }
         }
         Ok(Self {
-            name: start.name().0.to_owned(),
+            name,
             members,
             text: String::new(),
         })
@@ -180,7 +176,7 @@ impl Element {
         if self.members.is_empty() {
             return Value::String(text.to_owned());
         }
-        if !text.is_empty() {
+        if !text.is_empty() && attribute_of(&self.name).is_some() {
             self.members.insert("$".to_owned(), text.into());
         }
         Value::Object(self.members)
@@ -237,11 +233,11 @@ mod tests {
     fn nothing_that_an_instance_says_breaks_out_of_its_element() {
         let nasty = "<&>\"' ]]> \u{0}\u{b}\n é 한";
         let value = json!({ "@class": nasty, "a b</x>": nasty });
-        let (root, read) = read(&write("x", &value)).unwrap();
-        assert_eq!(root, "x");
+        let (root, read) = read(&write("dataCenterInfo", &value)).unwrap();
+        assert_eq!(root, "dataCenterInfo");
         let readable = nasty.replace(['\u{0}', '\u{b}'], "\u{fffd}");
         assert_eq!(read["@class"], readable);
-        assert_eq!(read["a_.0020b_.003c_.002fx_.003e"], readable);
+        assert_eq!(read["a b</x>"], readable);
     }
 
     #[test]
@@ -253,6 +249,20 @@ mod tests {
         });
         let written = write("application", &value);
         assert_eq!(read(&written), Ok(("application".to_owned(), value)));
+    }
+
+    #[test]
+    fn keys_that_look_like_attributes_are_elements_where_there_are_no_attributes() {
+        let metadata = json!({ "@a": "1", "@a_": "2", "a": "3", "$": "4", "@enabled": "5", "a_b": "6", "a__b": "7" });
+        let value = json!({ "metadata": metadata, "port": { "$": "80", "@enabled": "true" } });
+        let written = write("instance", &value);
+        assert_eq!(read(&written), Ok(("instance".to_owned(), value)));
+    }
+
+    #[test]
+    fn attributes_that_nobody_knows_are_left_out() {
+        let text = "<metadata class=\"java.util.Collections$EmptyMap\"/>";
+        assert_eq!(read(text), Ok(("metadata".to_owned(), json!(""))));
     }
 
     #[test]

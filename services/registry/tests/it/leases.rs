@@ -2,12 +2,12 @@ use amphi_chassis::testing::eventually;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Guest, builder, hasty, instance, lasting};
+use crate::support::{RegistryUser, builder, hasty, instance, lasting};
 
 #[tokio::test]
 async fn an_instance_registers_renews_is_found_and_is_gone() {
     let process = builder().start().await;
-    let guest = Guest::of(&process);
+    let guest = RegistryUser::of(&process);
     assert_eq!(
         guest.renew("/apps/SHOP/shop-1").await,
         StatusCode::NOT_FOUND
@@ -54,7 +54,7 @@ async fn an_instance_registers_renews_is_found_and_is_gone() {
 #[tokio::test]
 async fn xml_is_given_unless_json_is_asked_for_and_taken_as_well() {
     let process = builder().start().await;
-    let guest = Guest::of(&process);
+    let guest = RegistryUser::of(&process);
     let xml = "<?xml version=\"1.0\"?><instance><instanceId>a&amp;b</instanceId><hostName>h</hostName>\
                <app>shop</app><ipAddr>10.0.0.5</ipAddr><port enabled=\"true\">81</port>\
                <metadata><zone>&lt;a&gt;</zone></metadata></instance>";
@@ -82,7 +82,7 @@ async fn xml_is_given_unless_json_is_asked_for_and_taken_as_well() {
 #[tokio::test]
 async fn a_status_is_overridden_and_the_override_taken_back() {
     let process = builder().start().await;
-    let guest = Guest::of(&process);
+    let guest = RegistryUser::of(&process);
     guest.register(&instance("SHOP", "shop-1")).await;
     let path = "/apps/SHOP/shop-1/status";
     let refused = guest
@@ -114,9 +114,104 @@ async fn a_status_is_overridden_and_the_override_taken_back() {
 }
 
 #[tokio::test]
+async fn removing_an_override_that_is_not_there_leaves_an_instance_in_service() {
+    let process = builder().start().await;
+    let guest = RegistryUser::of(&process);
+    guest.register(&instance("SHOP", "shop-1")).await;
+    let path = "/apps/SHOP/shop-1";
+    let status = format!("{path}/status");
+    assert_eq!(guest.call(Method::DELETE, &status).await, StatusCode::OK);
+    assert_eq!(guest.up("SHOP").await, ["shop-1"]);
+    assert_eq!(guest.renew(path).await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn no_registration_makes_the_list_unreadable_for_others() {
+    let process = builder().start().await;
+    let guest = RegistryUser::of(&process);
+    let mut odd = instance("SHOP", "odd");
+    odd["metadata"] = json!({ "@a": "1", "_.0040a": "2", "@a ": "3", "a": "4" });
+    odd["dataCenterInfo"]["@b"] = "5".into();
+    odd["dataCenterInfo"]["@class"] = "no.such.Class".into();
+    let answer = guest.register(&odd).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT, "{answer:?}");
+    let list = guest.send(guest.request(Method::GET, "/apps")).await.body;
+    for part in [
+        "<metadata><_.0040a>1</_.0040a><_.0040a_.0020>3</_.0040a_.0020><__.0040a>2</__.0040a><a>4</a></metadata>",
+        "<dataCenterInfo class=\"com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo\"><name>MyOwn</name></dataCenterInfo>",
+    ] {
+        assert!(list.contains(part), "{part}: {list}");
+    }
+    odd["dataCenterInfo"] = json!({ "name": "Mars" });
+    let refused = guest.register(&odd).await;
+    assert_eq!(
+        (refused.status, &refused.json()["code"]),
+        (StatusCode::BAD_REQUEST, &json!("invalid_instance"))
+    );
+}
+
+#[tokio::test]
+async fn an_instance_that_would_be_too_large_for_another_registry_is_refused() {
+    let process = builder()
+        .setting("registry.body_bytes_max", 2048)
+        .start()
+        .await;
+    let guest = RegistryUser::of(&process);
+    let mut large = instance("SHOP", "shop-1");
+    guest.register(&large).await;
+    let value = "x".repeat(1500);
+    let path = format!("/apps/SHOP/shop-1/metadata?a={value}");
+    assert_eq!(guest.renew(&path).await, StatusCode::BAD_REQUEST);
+    // Within the limit as it is sent, and not as it is passed on.
+    large["metadata"] = json!({ "a": "x".repeat(1450) });
+    assert!(large.to_string().len() < 2000);
+    let refused = guest.register(&large).await;
+    assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn the_list_of_a_virtual_address_has_the_hash_of_what_is_in_it() {
+    let process = builder().start().await;
+    let guest = RegistryUser::of(&process);
+    guest.register(&instance("SHOP", "shop-1")).await;
+    let mut other = instance("OTHER", "other-1");
+    other["vipAddress"] = "other".into();
+    guest.register(&other).await;
+    let list = guest.get("/vips/store").await.json();
+    assert_eq!(list["applications"]["apps__hashcode"], "UP_1_");
+}
+
+#[tokio::test]
+async fn a_registry_that_starts_empty_gives_others_no_list_until_all_have_told_of_themselves() {
+    let process = builder()
+        .setting("registry.empty_start_wait_ms", 2000)
+        .start()
+        .await;
+    let foreign = RegistryUser::of(&process);
+    let refused = foreign.get("/apps").await;
+    assert_eq!(
+        (refused.status, &refused.json()["code"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("registry_starting"))
+    );
+    let token = process.registry_token(amphi_chassis::Role::Media);
+    let ours = RegistryUser::of(&process).with_token(token);
+    let partial = ours.send(ours.request(Method::GET, "/apps")).await;
+    assert_eq!(partial.status, StatusCode::OK);
+    assert_eq!(partial.list_state, "partial");
+    let registered = foreign.register(&instance("SHOP", "shop-1")).await;
+    assert_eq!(registered.status, StatusCode::NO_CONTENT);
+    let list = eventually("the list", || async {
+        let answer = foreign.get("/apps/SHOP").await;
+        (answer.status == StatusCode::OK).then_some(answer)
+    })
+    .await;
+    assert_eq!(list.list_state, "complete");
+}
+
+#[tokio::test]
 async fn metadata_is_added_to_and_bounded() {
     let process = builder().start().await;
-    let guest = Guest::of(&process);
+    let guest = RegistryUser::of(&process);
     guest.register(&instance("SHOP", "shop-1")).await;
     let path = "/apps/SHOP/shop-1/metadata";
     assert_eq!(
@@ -145,7 +240,7 @@ async fn bad_registrations_are_refused_with_what_is_wrong() {
         .setting("registry.body_bytes_max", 2048)
         .start()
         .await;
-    let guest = Guest::of(&process);
+    let guest = RegistryUser::of(&process);
     let post = |content_type: &'static str, body: String| {
         let request = guest.request(Method::POST, "/apps/SHOP");
         guest.send(request.header("content-type", content_type).body(body))
@@ -166,6 +261,19 @@ async fn bad_registrations_are_refused_with_what_is_wrong() {
         (
             "text/plain",
             "{}".to_owned(),
+            415,
+            "unsupported_registration",
+        ),
+        // What a web page of somebody else may send without being asked.
+        (
+            "text/plain; x=application/json",
+            json!({ "instance": instance("SHOP", "shop-1") }).to_string(),
+            415,
+            "unsupported_registration",
+        ),
+        (
+            "multipart/form-data; boundary=xml",
+            "<instance/>".to_owned(),
             415,
             "unsupported_registration",
         ),
@@ -191,7 +299,7 @@ async fn bad_registrations_are_refused_with_what_is_wrong() {
 #[tokio::test]
 async fn who_does_not_renew_is_dropped_and_who_does_stays() {
     let process = hasty().start().await;
-    let guest = Guest::of(&process);
+    let guest = RegistryUser::of(&process);
     guest.register(&lasting("SHOP", "silent", 1)).await;
     guest.register(&lasting("SHOP", "lively", 90)).await;
     eventually("the silent one to be dropped", || async {
@@ -210,7 +318,7 @@ async fn when_too_many_fall_silent_at_once_nobody_is_dropped_until_they_are_hear
         .setting("registry.preservation_instances_min", 4)
         .start()
         .await;
-    let guest = Guest::of(&process);
+    let guest = RegistryUser::of(&process);
     for id in ["a", "b", "c", "d"] {
         guest.register(&lasting("SHOP", id, 1)).await;
     }

@@ -2,13 +2,15 @@
 
 use amphi_chassis::Role;
 use amphi_chassis::service::build_fn;
-use amphi_chassis::testing::{TestProcess, TestProcessBuilder};
+use amphi_chassis::testing::{TestProcess, TestProcessBuilder, TestTlsFiles};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 pub fn builder() -> TestProcessBuilder {
     let build = build_fn(|context| Box::pin(amphi_registry::build(context)));
-    TestProcess::builder().role(Role::Registry, build)
+    TestProcess::builder()
+        .role(Role::Registry, build)
+        .setting("registry.empty_start_wait_ms", 0)
 }
 
 /// Short of everything that a test would wait for.
@@ -16,12 +18,18 @@ pub fn hasty() -> TestProcessBuilder {
     builder().setting("registry.eviction_interval_ms", 50)
 }
 
+/// Calls and is called over mutual TLS.
+pub fn with_tls(builder: TestProcessBuilder, files: &TestTlsFiles) -> TestProcessBuilder {
+    let settings = files.settings().into_iter();
+    settings.fold(builder, |builder, (key, value)| builder.setting(key, value))
+}
+
 pub fn url_of(process: &TestProcess) -> String {
-    format!("http://{}/eureka", process.internal())
+    format!("{}/eureka", process.internal_url())
 }
 
 /// A client of a registry.
-pub struct Guest {
+pub struct RegistryUser {
     http: Client,
     url: String,
     token: Option<String>,
@@ -32,6 +40,8 @@ pub struct Guest {
 pub struct Answer {
     pub status: StatusCode,
     pub content_type: String,
+    /// Whether a list is complete.
+    pub list_state: String,
     pub body: String,
 }
 
@@ -41,7 +51,7 @@ impl Answer {
     }
 }
 
-impl Guest {
+impl RegistryUser {
     pub fn of(process: &TestProcess) -> Self {
         Self::at(&url_of(process))
     }
@@ -51,6 +61,8 @@ impl Guest {
             http: Client::builder()
                 .timeout(std::time::Duration::from_secs(20))
                 .no_proxy()
+                // Of no concern to those who look at what a registry says.
+                .tls_danger_accept_invalid_certs(true)
                 .build()
                 .unwrap(),
             url: url.to_owned(),
@@ -75,12 +87,14 @@ impl Guest {
 
     pub async fn send(&self, request: RequestBuilder) -> Answer {
         let response = request.send().await.unwrap();
-        let content_type = response.headers().get("content-type");
+        let header = |name: &str| {
+            let value = response.headers().get(name);
+            value.map_or("", |it| it.to_str().unwrap()).to_owned()
+        };
         Answer {
             status: response.status(),
-            content_type: content_type
-                .map_or("", |it| it.to_str().unwrap())
-                .to_owned(),
+            content_type: header("content-type"),
+            list_state: header("x-amphi-registry-list"),
             body: response.text().await.unwrap(),
         }
     }

@@ -44,14 +44,10 @@ impl S3Blobs {
             place: place.clone(),
             reason: error.to_string(),
         })?;
-        let prefix = match settings.prefix.as_str() {
-            "" => String::new(),
-            prefix => format!("{prefix}/"),
-        };
         Ok(Self {
             inner: Arc::new(Inner {
                 store: Arc::new(store),
-                prefix,
+                prefix: prefix(settings),
                 place,
                 instance: Uuid::new_v4(),
                 taken: Mutex::new(HashSet::new()),
@@ -60,7 +56,15 @@ impl S3Blobs {
     }
 }
 
-fn place(settings: &S3Config) -> String {
+/// What all names of objects begin with.
+pub(super) fn prefix(settings: &S3Config) -> String {
+    match settings.prefix.as_str() {
+        "" => String::new(),
+        prefix => format!("{prefix}/"),
+    }
+}
+
+pub(super) fn place(settings: &S3Config) -> String {
     let folder = format!("s3://{}/{}", settings.bucket, settings.prefix);
     match &settings.endpoint {
         Some(endpoint) => format!("{folder} at {endpoint}"),
@@ -68,7 +72,7 @@ fn place(settings: &S3Config) -> String {
     }
 }
 
-fn client(settings: &S3Config) -> object_store::Result<AmazonS3> {
+pub(super) fn client(settings: &S3Config) -> object_store::Result<AmazonS3> {
     let options = ClientOptions::new()
         .with_allow_http(settings.allow_http)
         .with_connect_timeout(settings.connect_timeout)
@@ -92,8 +96,8 @@ fn client(settings: &S3Config) -> object_store::Result<AmazonS3> {
     if !settings.region.is_empty() {
         builder = builder.with_region(&settings.region);
     }
-    if let Some(endpoint) = &settings.endpoint {
-        builder = builder.with_endpoint(endpoint_of(endpoint, settings));
+    if settings.endpoint.is_some() {
+        builder = builder.with_endpoint(settings.origin());
     }
     builder.build()
 }
@@ -118,14 +122,4 @@ fn with_credentials(settings: &S3Config) -> AmazonS3Builder {
         .fold(builder, |builder, (key, value)| {
             builder.with_config(key, value)
         })
-}
-
-/// With the bucket in the host's name, unless it goes into the path.
-fn endpoint_of(endpoint: &str, settings: &S3Config) -> String {
-    match endpoint.split_once("://") {
-        Some((scheme, host)) if !settings.path_style => {
-            format!("{scheme}://{}.{host}", settings.bucket)
-        }
-        _ => endpoint.to_owned(),
-    }
 }

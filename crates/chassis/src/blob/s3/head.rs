@@ -48,6 +48,11 @@ impl Head {
         self.parts.iter().map(|(_, bytes)| bytes).sum()
     }
 
+    /// Whether the part of that name is among what there is.
+    pub fn counts_on(&self, part: &str) -> bool {
+        !self.is_composed && self.parts.iter().any(|(name, _)| name == part)
+    }
+
     pub fn lease_to(&mut self, holder: Uuid) {
         let until_ms = now_ms().saturating_add(LEASE.as_millis().try_into().unwrap_or(u64::MAX));
         self.lease = Some(Lease { holder, until_ms });

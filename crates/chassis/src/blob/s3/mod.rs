@@ -7,25 +7,31 @@ mod connect;
 mod errors;
 mod head;
 mod partials;
+mod presign;
 mod probe;
 mod reader;
+mod remains;
+mod unfinished;
 mod upload;
 
 use std::collections::HashSet;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::aws::AmazonS3;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{Attribute, Attributes, ObjectMeta, ObjectStore, ObjectStoreExt, PutOptions};
 use tokio_util::io::ReaderStream;
 use uuid::Uuid;
 
 use super::local::{blocking, open_regular};
-use super::{Appended, Blob, BlobEntry, BlobError, BlobKey, BlobStore, ByteStream};
+use super::{Appended, Blob, BlobEntry, BlobError, BlobKey, BlobStore, ByteStream, Remains};
+pub use presign::S3Presigner;
+
 use errors::told;
 use partials::ignore_absent;
 use reader::{ObjectsReader, Stretch};
@@ -118,13 +124,25 @@ impl S3Blobs {
     }
 
     async fn size_of(&self, key: &BlobKey) -> Result<Option<u64>, BlobError> {
-        let path = self.path(Area::Blobs, key);
-        match self.store().head(&path).await {
+        match self.find("looking up", key).await {
             Ok(found) => Ok(Some(found.size)),
-            Err(error) => match told("looking up", key.as_str(), error) {
-                BlobError::NotFound { .. } => Ok(None),
-                error => Err(error),
-            },
+            Err(BlobError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the store knows of a blob.
+    async fn find(&self, doing: &'static str, key: &BlobKey) -> Result<ObjectMeta, BlobError> {
+        let path = self.path(Area::Blobs, key);
+        let found = self.store().head(&path).await;
+        let error = match found.map_err(|error| told(doing, key.as_str(), error)) {
+            Err(error @ BlobError::NotFound { .. }) => error,
+            found => return found,
+        };
+        // The answer to HEAD has no body that says what is missing: it may be the bucket.
+        match self.list_one().await {
+            Ok(()) => Err(error),
+            Err(error) => Err(told(doing, key.as_str(), error)),
         }
     }
 
@@ -168,6 +186,7 @@ impl S3Blobs {
                 Some(BlobEntry {
                     key: BlobKey::parse(key).ok()?,
                     size: object.size,
+                    modified: object.last_modified.into(),
                 })
             });
             found.extend(entries);
@@ -180,23 +199,39 @@ impl S3Blobs {
     }
 
     /// The entry with the length of the partial; none if it is there no more.
-    async fn partial_entry(&self, key: BlobKey) -> Result<Option<BlobEntry>, BlobError> {
-        match self.growing(&key).await {
-            Ok((head, _)) => {
-                let size = head.length();
-                Ok(Some(BlobEntry { key, size }))
-            }
+    async fn partial_entry(&self, entry: BlobEntry) -> Result<Option<BlobEntry>, BlobError> {
+        match self.growing(&entry.key).await {
+            Ok((head, _)) => Ok(Some(BlobEntry {
+                size: head.length(),
+                ..entry
+            })),
             Err(BlobError::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 }
 
+/// For whoever gets the object from the bucket itself, or by way of a CDN.
+fn attributes(key: &BlobKey) -> Attributes {
+    let extension = key
+        .as_str()
+        .rsplit_once('.')
+        .map(|(_, extension)| extension);
+    let content_type = match extension {
+        Some("mp4" | "m4s") => "video/mp4",
+        Some("jpg") => "image/jpeg",
+        Some("vtt") => "text/vtt; charset=utf-8",
+        _ => return Attributes::new(),
+    };
+    Attributes::from_iter([(Attribute::ContentType, content_type)])
+}
+
 #[async_trait::async_trait]
 impl BlobStore for S3Blobs {
     async fn put_bytes(&self, key: &BlobKey, bytes: Bytes) -> Result<(), BlobError> {
         let path = self.path(Area::Blobs, key);
-        let put = self.store().put(&path, bytes.into()).await;
+        let options = PutOptions::from(attributes(key));
+        let put = self.store().put_opts(&path, bytes.into(), options).await;
         put.map(|_| ())
             .map_err(|error| told("writing", key.as_str(), error))
     }
@@ -234,11 +269,9 @@ impl BlobStore for S3Blobs {
     }
 
     async fn open(&self, key: &BlobKey) -> Result<Blob, BlobError> {
-        let path = self.path(Area::Blobs, key);
-        let found = self.store().head(&path).await;
-        let found = found.map_err(|error| told("opening", key.as_str(), error))?;
+        let found = self.find("opening", key).await?;
         let stretch = Stretch {
-            path,
+            path: found.location,
             bytes: found.size,
             e_tag: found.e_tag,
         };
@@ -298,7 +331,7 @@ impl BlobStore for S3Blobs {
             };
             after = Some(last.key.clone());
             let page: Vec<_> = stream::iter(heads)
-                .map(|head| self.partial_entry(head.key))
+                .map(|head| self.partial_entry(head))
                 .buffered(REQUESTS_AT_ONCE)
                 .try_collect()
                 .await?;
@@ -345,7 +378,8 @@ impl BlobStore for S3Blobs {
     async fn delete_partial(&self, key: &BlobKey) -> Result<bool, BlobError> {
         let was_growing = match self.read_head(key).await {
             Ok((head, _)) => !head.is_composed,
-            Err(BlobError::NotFound { .. }) => return Ok(false),
+            // Parts may be there all the same: whoever deleted the head may not have come to them.
+            Err(BlobError::NotFound { .. }) => false,
             Err(error) => return Err(error),
         };
         self.clear_partial(key).await?;
@@ -354,5 +388,9 @@ impl BlobStore for S3Blobs {
 
     fn partial_local_path(&self, _key: &BlobKey) -> Option<PathBuf> {
         None
+    }
+
+    async fn remains(&self, before: SystemTime, is_to_go: bool) -> Result<Remains, BlobError> {
+        self.left_behind(before, is_to_go).await
     }
 }

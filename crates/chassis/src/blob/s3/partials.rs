@@ -4,11 +4,12 @@
 //! away for too long, cannot add a byte. The lease in it only tells others to wait.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, UpdateVersion};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
@@ -19,10 +20,12 @@ use super::reader::{ObjectsReader, Stretch};
 use super::upload::{self, PART_BYTES};
 use super::{Area, S3Blobs, Taken};
 use crate::blob::store::BlobReader;
-use crate::blob::{Appended, Blob, BlobError, BlobKey, ByteStream};
+use crate::blob::{Appended, Blob, BlobError, BlobKey, BlobStore, ByteStream};
 
 /// A third of a lease: bytes that have come are kept at least so often.
 const KEEP_INTERVAL: Duration = Duration::from_secs(3);
+/// Times in a row that a part may be gone when its turn to be read comes.
+const LOST_PARTS_MAX: u32 = 8;
 /// A writer that was just dropped may still be letting go.
 const TAKE_ATTEMPTS: u32 = 4;
 
@@ -153,7 +156,11 @@ impl S3Blobs {
 
     pub(super) async fn read_partial(&self, key: &BlobKey) -> Result<Blob, BlobError> {
         let (head, _) = self.growing(key).await?;
-        let reader = self.reader_of(key, &head);
+        let reader = GrowingReader {
+            blobs: self.clone(),
+            key: key.clone(),
+            head: head.clone(),
+        };
         Ok(Blob::new(key.clone(), head.length(), Box::new(reader)))
     }
 
@@ -214,6 +221,65 @@ impl S3Blobs {
 
     fn part_path(&self, key: &BlobKey, name: &str) -> Path {
         self.path(Area::Parts, key).join(name)
+    }
+}
+
+/// A partial as it was when it was opened. Its bytes stay what they are while more come, but its parts do not: a writer puts small
+/// ones together, and a commit makes one object of all.
+#[derive(Debug, Clone)]
+struct GrowingReader {
+    blobs: S3Blobs,
+    key: BlobKey,
+    head: Head,
+}
+
+impl BlobReader for GrowingReader {
+    fn read(&self, range: Range<u64>) -> ByteStream {
+        let (reader, until) = (self.clone(), range.end);
+        let pieces = reader.blobs.reader_of(&reader.key, &reader.head);
+        let state = (reader, pieces.read(range.clone()), range.start, 0);
+        stream::try_unfold(
+            state,
+            move |(reader, mut pieces, mut at, mut lost)| async move {
+                loop {
+                    match pieces.next().await {
+                        None => return Ok(None),
+                        Some(Ok(piece)) => {
+                            at += piece.len() as u64;
+                            return Ok(Some((piece, (reader, pieces, at, 0))));
+                        }
+                        Some(Err(error))
+                            if error.kind() == io::ErrorKind::NotFound && lost < LOST_PARTS_MAX =>
+                        {
+                            lost += 1;
+                            pieces = reader.where_they_are_now(at..until).await?;
+                        }
+                        Some(Err(error)) => return Err(error),
+                    }
+                }
+            },
+        )
+        .boxed()
+    }
+}
+
+impl GrowingReader {
+    /// The same bytes, from where they have gone.
+    async fn where_they_are_now(&self, range: Range<u64>) -> io::Result<ByteStream> {
+        let gone = || io::Error::from(io::ErrorKind::NotFound);
+        match self.blobs.growing(&self.key).await {
+            Ok((head, _)) if head.length() >= range.end => {
+                Ok(self.blobs.reader_of(&self.key, &head).read(range))
+            }
+            // Cut back: what was there is there no more.
+            Ok(_) => Err(gone()),
+            Err(BlobError::NotFound { .. }) => match self.blobs.open(&self.key).await {
+                Ok(blob) => blob.read_range(range).map_err(io::Error::other),
+                Err(BlobError::NotFound { .. }) => Err(gone()),
+                Err(error) => Err(io::Error::other(error)),
+            },
+            Err(error) => Err(io::Error::other(error)),
+        }
     }
 }
 
@@ -350,7 +416,7 @@ impl Writer {
         Ok(name)
     }
 
-    async fn read_part(&self, name: &str, range: std::ops::Range<u64>) -> Result<Bytes, BlobError> {
+    async fn read_part(&self, name: &str, range: Range<u64>) -> Result<Bytes, BlobError> {
         let path = self.blobs.part_path(&self.key, name);
         let read = self.blobs.store().get_range(&path, range).await;
         read.map_err(|error| told("reading", self.key.as_str(), error))

@@ -1,11 +1,15 @@
 //! The queue of a role's dead letters.
 
 use amphi_contracts::proto::events::v1::Event;
-use lapin::options::{BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{Channel, Confirmation, Connection};
+use lapin::options::{
+    BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
+    QueueDeclareOptions,
+};
+use lapin::{Channel, Confirmation};
 
 use super::super::{BusError, envelope};
-use super::{Link, close, quorum};
+use super::connection::OpenConnection;
+use super::{Link, quorum};
 use crate::Role;
 
 /// Reads without taking: what was read goes back when the connection ends.
@@ -27,7 +31,7 @@ pub(super) async fn look(link: &Link, role: Role, limit: usize) -> Result<Vec<Ev
             Err(reason) => tracing::warn!(%role, reason, "a dead letter is no event"),
         }
     }
-    close(&connection).await;
+    connection.close().await;
     Ok(events)
 }
 
@@ -41,7 +45,9 @@ pub(super) async fn replay(link: &Link, role: Role) -> Result<u64, BusError> {
         .map_err(failed)?;
     let (queue, dead) = (link.queue(role), link.dead_letters(role));
     // Not more than there are now: what is refused again meanwhile would go round for ever.
-    let found = link.declare_queue(&channel, &dead, quorum()).await?;
+    let found = link
+        .declare_queue(&channel, &dead, QueueDeclareOptions::durable(), quorum())
+        .await?;
     let mut replayed = 0;
     while replayed < u64::from(found.message_count()) {
         let got = channel
@@ -58,8 +64,8 @@ pub(super) async fn replay(link: &Link, role: Role) -> Result<u64, BusError> {
         let properties = message.properties.clone().with_headers(Default::default());
         let confirm = channel
             .basic_publish(
-                "".into(),
-                queue.as_str().into(),
+                link.exchange().as_str().into(),
+                role.as_str().into(),
                 mandatory,
                 &message.data,
                 properties,
@@ -80,11 +86,11 @@ pub(super) async fn replay(link: &Link, role: Role) -> Result<u64, BusError> {
             .map_err(failed)?;
         replayed += 1;
     }
-    close(&connection).await;
+    connection.close().await;
     Ok(replayed)
 }
 
-async fn open(link: &Link, role: Role) -> Result<(Connection, Channel), BusError> {
+async fn open(link: &Link, role: Role) -> Result<(OpenConnection, Channel), BusError> {
     let connection = link.connect("dead letters").await?;
     let channel = connection
         .create_channel()

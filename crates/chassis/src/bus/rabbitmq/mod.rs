@@ -1,32 +1,36 @@
-//! RabbitMQ: one quorum queue per consuming role, and one beside it for its dead letters.
+//! RabbitMQ: one quorum queue per consuming role, and one beside it for its dead letters. An exchange before the queues lets
+//! others listen in.
 //!
 //! A queue has one active consumer at a time (`x-single-active-consumer`), or replicas would overtake each other; the others
 //! stand by. Publishing waits for the broker's confirm, which a quorum queue gives when a majority has the event on disk.
 
+mod connection;
 mod dead_letters;
 mod publish;
 mod receive;
+mod tail;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use amphi_contracts::proto::events::v1::Event;
-use lapin::options::QueueDeclareOptions;
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::uri::AMQPUri;
-use lapin::{Channel, Connection, ConnectionProperties, ErrorKind, Queue};
+use lapin::{Channel, Connection, ConnectionProperties, ErrorKind, ExchangeKind, Queue};
 use tokio_util::sync::CancellationToken;
 
-use super::{Broker, BusError, Settings};
+use super::{Broker, BusError, Settings, Tail};
 use crate::Role;
 use crate::events::{Consumer, Deliver};
+use connection::OpenConnection;
 use publish::Publisher;
 
 const FORM: &str = "amqp://user:password@host:5672/vhost, or amqps://… for TLS";
 /// A broker that has not answered by then is reported as unreachable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// Newer releases give up an event after 20 deliveries by themselves. Ours are given up by their consumer's refusals, not by
-/// how often a consumer was restarted.
+/// how often a consumer was restarted or somebody looked at the dead letters.
 const DELIVERY_LIMIT: i64 = 1_000_000;
 
 /// Events by way of RabbitMQ.
@@ -76,16 +80,20 @@ impl Broker for RabbitMq {
         dead_letters::replay(&self.link, role).await
     }
 
+    async fn tail(&self, roles: &[Role]) -> Result<Tail, BusError> {
+        tail::tail(&self.link, roles).await
+    }
+
     async fn check(&self) -> Result<(), BusError> {
         let connection = self.link.connect("check").await?;
-        close(&connection).await;
+        let channel = connection
+            .create_channel()
+            .await
+            .map_err(|error| self.link.explain(&error))?;
+        // Whether the user has the rights is seen by what a tail does.
+        self.link.open_tail(&channel, &[Role::Catalog]).await?;
+        connection.close().await;
         Ok(())
-    }
-}
-
-async fn close(connection: &Connection) {
-    if let Err(error) = connection.close(200, "done".into()).await {
-        tracing::debug!(%error, "closing a connection to the broker");
     }
 }
 
@@ -129,8 +137,18 @@ impl Link {
         )
     }
 
+    /// Events come in here, with the role that they are for as their routing key.
+    fn exchange(&self) -> String {
+        format!("{}.events", self.prefix)
+    }
+
     fn queue(&self, role: Role) -> String {
         format!("{}.{role}", self.prefix)
+    }
+
+    /// Of one who listens in.
+    fn tail(&self) -> String {
+        format!("{}.tail.{}", self.prefix, uuid::Uuid::now_v7().simple())
     }
 
     fn dead_letters(&self, role: Role) -> String {
@@ -138,12 +156,12 @@ impl Link {
     }
 
     /// `purpose` is shown in the broker's list of connections.
-    async fn connect(&self, purpose: &str) -> Result<Connection, BusError> {
+    async fn connect(&self, purpose: &str) -> Result<OpenConnection, BusError> {
         let properties =
             ConnectionProperties::default().with_connection_name(format!("amphi {purpose}").into());
         let connecting = Connection::connect_uri(self.uri.clone(), properties);
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(Ok(connection)) => Ok(connection),
+            Ok(Ok(connection)) => Ok(OpenConnection::new(connection)),
             Ok(Err(error)) => Err(self.explain(&error)),
             Err(_) => Err(BusError::Unreachable {
                 target: self.target(),
@@ -155,9 +173,11 @@ impl Link {
     fn explain(&self, error: &lapin::Error) -> BusError {
         let (target, reason) = (self.target(), error.to_string());
         match error.kind() {
-            ErrorKind::ProtocolError(_) | ErrorKind::AuthProviderError(_) => {
-                BusError::Refused { target, reason }
-            }
+            ErrorKind::ProtocolError(_) | ErrorKind::AuthProviderError(_) => BusError::Refused {
+                target,
+                reason,
+                look_at: "user, password and virtual host",
+            },
             _ => BusError::Unreachable { target, reason },
         }
     }
@@ -166,28 +186,61 @@ impl Link {
     /// first start is lost.
     async fn declare(&self, channel: &Channel, role: Role) -> Result<(), BusError> {
         let dead = self.dead_letters(role);
-        self.declare_queue(channel, &dead, quorum()).await?;
+        let durable = QueueDeclareOptions::durable();
+        self.declare_queue(channel, &dead, durable, quorum())
+            .await?;
         let mut arguments = quorum();
         arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
         arguments.insert("x-dead-letter-exchange".into(), text(""));
         arguments.insert("x-dead-letter-routing-key".into(), text(&dead));
-        arguments.insert(
-            "x-delivery-limit".into(),
-            AMQPValue::LongLongInt(DELIVERY_LIMIT),
-        );
-        self.declare_queue(channel, &self.queue(role), arguments)
+        let queue = self.queue(role);
+        self.declare_queue(channel, &queue, durable, arguments)
             .await?;
-        Ok(())
+        self.bind(channel, &queue, role).await
+    }
+
+    /// Has the events for `role` put into `queue`, too.
+    async fn bind(&self, channel: &Channel, queue: &str, role: Role) -> Result<(), BusError> {
+        let exchange = self.exchange();
+        let failed = |error: lapin::Error| BusError::Queue {
+            target: self.target(),
+            queue: exchange.clone(),
+            reason: error.to_string(),
+        };
+        let durable = ExchangeDeclareOptions {
+            durable: true,
+            ..ExchangeDeclareOptions::default()
+        };
+        channel
+            .exchange_declare(
+                exchange.as_str().into(),
+                ExchangeKind::Direct,
+                durable,
+                FieldTable::default(),
+            )
+            .await
+            .map_err(failed)?;
+        channel
+            .queue_bind(
+                queue.into(),
+                exchange.as_str().into(),
+                role.as_str().into(),
+                QueueBindOptions::default(),
+                FieldTable::default(),
+            )
+            .await
+            .map_err(failed)
     }
 
     async fn declare_queue(
         &self,
         channel: &Channel,
         queue: &str,
+        options: QueueDeclareOptions,
         arguments: FieldTable,
     ) -> Result<Queue, BusError> {
         channel
-            .queue_declare(queue.into(), QueueDeclareOptions::durable(), arguments)
+            .queue_declare(queue.into(), options, arguments)
             .await
             .map_err(|error| BusError::Queue {
                 target: self.target(),
@@ -200,6 +253,8 @@ impl Link {
 fn quorum() -> FieldTable {
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), text("quorum"));
+    let limit = AMQPValue::LongLongInt(DELIVERY_LIMIT);
+    arguments.insert("x-delivery-limit".into(), limit);
     arguments
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use amphi_contracts::proto::events::v1::Event;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::sync::Mutex;
 
 use super::super::{BusError, envelope};
 use super::Link;
+use super::connection::OpenConnection;
 use crate::events::Deliver;
 use crate::{Problem, Role};
 
@@ -25,7 +26,7 @@ pub(super) struct Publisher {
 
 struct Open {
     /// Closes when it is dropped.
-    _connection: Connection,
+    _connection: OpenConnection,
     channel: Channel,
     declared: HashSet<Role>,
 }
@@ -77,14 +78,14 @@ impl Publisher {
             open.declared.insert(consumer);
         }
         let failed = |error: lapin::Error| broker_away(self.link.explain(&error));
-        let queue = self.link.queue(consumer);
+        let (exchange, queue) = (self.link.exchange(), self.link.queue(consumer));
         let mut confirms = Vec::with_capacity(messages.len());
         for message in messages {
             let confirm = open
                 .channel
                 .basic_publish(
-                    "".into(),
-                    queue.as_str().into(),
+                    exchange.as_str().into(),
+                    consumer.as_str().into(),
                     BasicPublishOptions {
                         // Without the queue it comes back instead of vanishing.
                         mandatory: true,
@@ -121,13 +122,13 @@ impl Deliver for Publisher {
             .map(envelope::encode)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| Problem::invalid("unusable_event", error))?;
-        let mut open = self.open.lock().await;
-        let published = self.publish(&mut open, consumer, &messages).await;
-        if published.is_err() {
-            // Whatever state it is in: the next try begins with a new one.
-            *open = None;
-        }
-        published
+        let mut slot = self.open.lock().await;
+        // Put back only when all went well: after an error, or when the relay has lost patience, the next try begins with a new
+        // connection, whatever state this one is in.
+        let mut open = slot.take();
+        self.publish(&mut open, consumer, &messages).await?;
+        *slot = open;
+        Ok(())
     }
 }
 

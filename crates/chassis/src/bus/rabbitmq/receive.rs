@@ -12,7 +12,7 @@ use lapin::types::FieldTable;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::super::intake::{Taken, pause_after, take};
+use super::super::intake::{Recovery, Taken, take};
 use super::super::lanes::Lanes;
 use super::super::{BusError, envelope};
 use super::Link;
@@ -50,18 +50,11 @@ type Held = (Event, Delivery);
 impl Receiver {
     /// Until `shutdown`.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut failures = 0;
+        let mut recovery = Recovery::of(self.role);
         while !shutdown.is_cancelled() {
             let mut has_received = false;
-            let Err(ended) = self.session(&shutdown, &mut has_received).await else {
-                return;
-            };
-            failures = if has_received { 1 } else { failures + 1 };
-            let pause = pause_after(failures);
-            tracing::warn!(consumer = %self.role, failures, pause_ms = pause.as_millis(), error = %ended, "no events are received; it is tried again");
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                () = tokio::time::sleep(pause) => {}
+            if let Err(ended) = self.session(&shutdown, &mut has_received).await {
+                recovery.pause(ended, has_received, &shutdown).await;
             }
         }
     }
@@ -128,7 +121,7 @@ impl Receiver {
             .basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default())
             .await?;
         while underway.join_next().await.is_some() {}
-        connection.close(200, "stopping".into()).await?;
+        connection.close().await;
         Ok(())
     }
 

@@ -11,14 +11,15 @@ use http::{HeaderValue, Method, Request, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Instance, app_of, renewal_interval};
+use super::{Instance, LIST_COMPLETE, LIST_STATE, app_of, renewal_interval};
 use crate::Role;
 use crate::auth::ServiceTokens;
-use crate::config::{RegistryAddress, RpcConfig};
+use crate::config::{Protection, RegistryAddress, RpcConfig};
 use crate::rpc::peers::{HttpClient, http_client};
+use crate::tls::InternalTls;
 
-/// For a whole call. A registry that does not answer must not hold up the one after it.
-const TIMEOUT: Duration = Duration::from_secs(3);
+/// For a whole call, or less when leases are short: a registry that does not answer must not cost one.
+const TIMEOUT_MAX: Duration = Duration::from_secs(3);
 /// Of some thousand instances of one role.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -27,7 +28,21 @@ const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub(crate) struct RegistryClient {
     pub address: RegistryAddress,
     http: HttpClient,
+    /// How roles are called, whatever the registry says of them.
+    scheme: &'static str,
     service_tokens: ServiceTokens,
+    /// Of this process: whoever it looks for, it calls in its own name.
+    origin: Role,
+    timeout: Duration,
+}
+
+/// What a registry says of a role.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Base URLs of the processes that are up.
+    pub urls: BTreeSet<String>,
+    /// Whether the registry says that there are no others.
+    pub is_complete: bool,
 }
 
 /// What became of a renewal.
@@ -42,8 +57,8 @@ pub(super) enum Renewal {
 pub(crate) enum RegistryError {
     #[error("{0}")]
     Unreachable(String),
-    #[error("it does not answer within {} s", TIMEOUT.as_secs())]
-    Timeout,
+    #[error("it does not answer within {} ms", .0.as_millis())]
+    Timeout(Duration),
     #[error("it answers {status}: {detail}")]
     Refused { status: StatusCode, detail: String },
     #[error("it does not answer as Eureka does: {0}")]
@@ -55,74 +70,79 @@ impl RegistryClient {
     pub fn new(
         address: RegistryAddress,
         settings: &RpcConfig,
+        tls: Option<&InternalTls>,
         service_tokens: ServiceTokens,
+        origin: Role,
     ) -> Self {
         Self {
+            http: http_client(
+                settings,
+                tls.filter(|_| address.protection() == Protection::Tls),
+            ),
+            scheme: if tls.is_some() { "https" } else { "http" },
             address,
-            http: http_client(settings),
             service_tokens,
+            origin,
+            timeout: TIMEOUT_MAX.min(renewal_interval(settings.lease)),
         }
     }
 
-    /// Base URLs of the role's processes that are up.
-    pub async fn find(&self, role: Role) -> Result<BTreeSet<String>, RegistryError> {
+    /// The role's processes that are up.
+    pub async fn find(&self, role: Role) -> Result<Found, RegistryError> {
         let path = format!("/apps/{}", app_of(role));
-        let (status, body) = self.call(role, Method::GET, &path, None).await?;
-        match status {
-            StatusCode::OK => addresses(&body),
+        let answer = self.call(Method::GET, &path, None).await?;
+        let urls = match answer.status {
+            StatusCode::OK => addresses(&answer.body, self.scheme)?,
             // Nobody holds a lease.
-            StatusCode::NOT_FOUND => Ok(BTreeSet::new()),
-            status => Err(refused(status, &body)),
-        }
+            StatusCode::NOT_FOUND => BTreeSet::new(),
+            _ => return Err(refused(&answer)),
+        };
+        let is_complete = answer.is_complete_list;
+        Ok(Found { urls, is_complete })
     }
 
     pub(super) async fn register(&self, instance: &Instance) -> Result<(), RegistryError> {
         let path = format!("/apps/{}", app_of(instance.role));
-        let body = registration(instance);
-        let (status, body) = self
-            .call(instance.role, Method::POST, &path, Some(&body))
-            .await?;
-        expect_success(status, &body)
+        let body = registration(instance, self.scheme);
+        expect_success(&self.call(Method::POST, &path, Some(&body)).await?)
     }
 
     pub(super) async fn renew(&self, instance: &Instance) -> Result<Renewal, RegistryError> {
         let path = format!(
-            "/apps/{}/{}?status=UP&lastDirtyTimestamp={}",
+            "/apps/{}/{}?status={}&lastDirtyTimestamp={}",
             app_of(instance.role),
             instance.id(),
-            instance.started_ms
+            instance.status(),
+            instance.changed_ms
         );
-        let (status, body) = self.call(instance.role, Method::PUT, &path, None).await?;
-        if status == StatusCode::NOT_FOUND {
+        let answer = self.call(Method::PUT, &path, None).await?;
+        if answer.status == StatusCode::NOT_FOUND {
             return Ok(Renewal::Unknown);
         }
-        expect_success(status, &body).map(|()| Renewal::Renewed)
+        expect_success(&answer).map(|()| Renewal::Renewed)
     }
 
     pub(super) async fn cancel(&self, instance: &Instance) -> Result<(), RegistryError> {
         let path = format!("/apps/{}/{}", app_of(instance.role), instance.id());
-        let (status, body) = self
-            .call(instance.role, Method::DELETE, &path, None)
-            .await?;
+        let answer = self.call(Method::DELETE, &path, None).await?;
         // The lease has run out already.
-        if status == StatusCode::NOT_FOUND {
+        if answer.status == StatusCode::NOT_FOUND {
             return Ok(());
         }
-        expect_success(status, &body)
+        expect_success(&answer)
     }
 
     async fn call(
         &self,
-        role: Role,
         method: Method,
         path: &str,
         json: Option<&Value>,
-    ) -> Result<(StatusCode, Vec<u8>), RegistryError> {
+    ) -> Result<Answer, RegistryError> {
         let body = json.map_or_else(Body::empty, |json| Body::from(json.to_string()));
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.address.url()))
-            .header(header::AUTHORIZATION, self.authorization(role))
+            .header(header::AUTHORIZATION, self.authorization())
             .header(header::ACCEPT, "application/json")
             .header(header::CONTENT_TYPE, "application/json")
             .body(body)
@@ -134,24 +154,33 @@ impl RegistryClient {
                 .await
                 .map_err(|error| RegistryError::Unreachable(with_cause(&error)))?;
             let status = response.status();
+            let list_state = response.headers().get(LIST_STATE);
+            let is_complete_list = list_state.is_some_and(|value| value == LIST_COMPLETE);
             let body = to_bytes(Body::new(response.into_body()), ANSWER_BYTES_MAX)
                 .await
                 .map_err(|error| RegistryError::Malformed(with_cause(&error)))?;
-            Ok((status, body.to_vec()))
+            Ok(Answer {
+                status,
+                is_complete_list,
+                body: body.to_vec(),
+            })
         };
-        tokio::time::timeout(TIMEOUT, calling)
+        tokio::time::timeout(self.timeout, calling)
             .await
-            .unwrap_or(Err(RegistryError::Timeout))
+            .unwrap_or(Err(RegistryError::Timeout(self.timeout)))
     }
 
     /// What the address says, as any client of Eureka's; without it, what our own registry knows its processes by.
-    fn authorization(&self, role: Role) -> HeaderValue {
+    fn authorization(&self) -> HeaderValue {
         let text = match self.address.credentials() {
             Some((user, password)) => {
                 let pair = format!("{user}:{}", password.expose());
                 format!("Basic {}", STANDARD.encode(pair))
             }
-            None => format!("Bearer {}", self.service_tokens.token_for(role)),
+            None => {
+                let token = self.service_tokens.registry_token_for(self.origin);
+                format!("Bearer {token}")
+            }
         };
         // Both alphabets are within ASCII.
         let mut value = HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
@@ -170,30 +199,39 @@ fn with_cause(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn expect_success(status: StatusCode, body: &[u8]) -> Result<(), RegistryError> {
-    if status.is_success() {
-        return Ok(());
-    }
-    Err(refused(status, body))
+struct Answer {
+    status: StatusCode,
+    is_complete_list: bool,
+    body: Vec<u8>,
 }
 
-fn refused(status: StatusCode, body: &[u8]) -> RegistryError {
+fn expect_success(answer: &Answer) -> Result<(), RegistryError> {
+    if answer.status.is_success() {
+        return Ok(());
+    }
+    Err(refused(answer))
+}
+
+fn refused(answer: &Answer) -> RegistryError {
     const SHOWN_CHARS_MAX: usize = 300;
-    let text = String::from_utf8_lossy(body);
+    let text = String::from_utf8_lossy(&answer.body);
     let detail = serde_json::from_str::<Value>(&text)
         .ok()
         .and_then(|problem| Some(problem.get("detail")?.as_str()?.to_owned()))
         .unwrap_or_else(|| text.into_owned());
     RegistryError::Refused {
-        status,
+        status: answer.status,
         detail: detail.chars().take(SHOWN_CHARS_MAX).collect(),
     }
 }
 
 /// The body of a registration, with the oddities of Eureka's JSON.
-fn registration(instance: &Instance) -> Value {
+fn registration(instance: &Instance, scheme: &str) -> Value {
     let (ip, port) = (instance.address.ip(), instance.address.port());
-    let base_url = format!("http://{}", instance.address);
+    // The public address is plain: whoever ends TLS for browsers stands before it.
+    let is_secure = scheme == "https" && instance.role != Role::Gateway;
+    let scheme = if is_secure { "https" } else { "http" };
+    let base_url = format!("{scheme}://{}", instance.address);
     let app = app_of(instance.role);
     json!({ "instance": {
         "instanceId": instance.id(),
@@ -201,9 +239,9 @@ fn registration(instance: &Instance) -> Value {
         "hostName": ip.to_string(),
         "ipAddr": ip.to_string(),
         "vipAddress": app.to_lowercase(),
-        "status": "UP",
-        "port": { "$": port, "@enabled": "true" },
-        "securePort": { "$": 443, "@enabled": "false" },
+        "status": instance.status(),
+        "port": { "$": port, "@enabled": (!is_secure).to_string() },
+        "securePort": { "$": if is_secure { port } else { 443 }, "@enabled": is_secure.to_string() },
         "homePageUrl": base_url,
         "countryId": 1,
         "dataCenterInfo": {
@@ -215,12 +253,12 @@ fn registration(instance: &Instance) -> Value {
             "durationInSecs": instance.lease.as_secs(),
         },
         "metadata": { "version": env!("CARGO_PKG_VERSION") },
-        "lastDirtyTimestamp": instance.started_ms.to_string(),
+        "lastDirtyTimestamp": instance.changed_ms.to_string(),
     }})
 }
 
 #[derive(Deserialize)]
-struct Found {
+struct ApplicationAnswer {
     application: Application,
 }
 
@@ -258,8 +296,9 @@ struct FoundPort {
     number: Value,
 }
 
-fn addresses(body: &[u8]) -> Result<BTreeSet<String>, RegistryError> {
-    let found: Found = serde_json::from_slice(body)
+/// Base URLs of those that are up, with `scheme`.
+fn addresses(body: &[u8], scheme: &str) -> Result<BTreeSet<String>, RegistryError> {
+    let found: ApplicationAnswer = serde_json::from_slice(body)
         .map_err(|error| RegistryError::Malformed(error.to_string()))?;
     let instances = match found.application.instance {
         OneOrMore::More(instances) => instances,
@@ -272,7 +311,10 @@ fn addresses(body: &[u8]) -> Result<BTreeSet<String>, RegistryError> {
             Value::String(text) => text.parse().ok()?,
             _ => return None,
         };
-        Some(format!("http://{}", std::net::SocketAddr::new(ip, port)))
+        Some(format!(
+            "{scheme}://{}",
+            std::net::SocketAddr::new(ip, port)
+        ))
     };
     Ok(instances
         .iter()
@@ -287,7 +329,10 @@ mod tests {
     use super::*;
 
     fn found(body: &str) -> Vec<String> {
-        addresses(body.as_bytes()).unwrap().into_iter().collect()
+        addresses(body.as_bytes(), "http")
+            .unwrap()
+            .into_iter()
+            .collect()
     }
 
     #[test]
@@ -306,7 +351,7 @@ mod tests {
 
     #[test]
     fn what_is_not_eurekas_is_an_error() {
-        assert!(addresses(b"<html>").is_err());
-        assert!(addresses(b"{}").is_err());
+        assert!(addresses(b"<html>", "http").is_err());
+        assert!(addresses(b"{}", "http").is_err());
     }
 }

@@ -8,6 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tonic::transport::{Channel, Endpoint};
 
 use crate::config::RpcConfig;
+use crate::tls::{Connector, InternalTls};
 
 /// A connection that has died silently is noticed within the sum of these two.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -17,7 +18,7 @@ const IDLE_CONNECTIONS_MAX: usize = 64;
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 
-pub(in super::super) type HttpClient = Client<HttpConnector, axum::body::Body>;
+pub(in super::super) type HttpClient = Client<Connector, axum::body::Body>;
 
 /// An address of a role that cannot be connected to by its form.
 #[derive(Debug, thiserror::Error)]
@@ -28,12 +29,16 @@ pub struct BadAddress {
     source: tonic::transport::Error,
 }
 
-pub(super) fn lazy_channel(base_url: &str, settings: &RpcConfig) -> Result<Channel, BadAddress> {
+pub(super) fn lazy_channel(
+    base_url: &str,
+    settings: &RpcConfig,
+    tls: Option<&InternalTls>,
+) -> Result<Channel, BadAddress> {
     let endpoint = Endpoint::from_shared(base_url.to_owned()).map_err(|source| BadAddress {
         url: base_url.to_owned(),
         source,
     })?;
-    Ok(endpoint
+    let endpoint = endpoint
         .connect_timeout(settings.connect_timeout)
         // Without it, Nagle's algorithm and delayed acknowledgements make a small call take 40 ms.
         .tcp_nodelay(true)
@@ -41,12 +46,26 @@ pub(super) fn lazy_channel(base_url: &str, settings: &RpcConfig) -> Result<Chann
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .connect_lazy())
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+    Ok(connect_lazy(&endpoint, settings.connect_timeout, tls))
+}
+
+/// A channel that is connected with its first call, over TLS where the installation has it.
+pub(crate) fn connect_lazy(
+    endpoint: &Endpoint,
+    timeout: Duration,
+    tls: Option<&InternalTls>,
+) -> Channel {
+    let Some(tls) = tls else {
+        return endpoint.connect_lazy();
+    };
+    let mut tcp = HttpConnector::new();
+    tcp.set_nodelay(true);
+    endpoint.connect_with_connector_lazy(Connector::http2(tcp, tls, timeout))
 }
 
 /// HTTP/1.1 for the byte planes: one stream per connection has no flow control of its own to fight with.
-pub(in super::super) fn http_client(settings: &RpcConfig) -> HttpClient {
+pub(in super::super) fn http_client(settings: &RpcConfig, tls: Option<&InternalTls>) -> HttpClient {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(settings.connect_timeout));
@@ -54,5 +73,5 @@ pub(in super::super) fn http_client(settings: &RpcConfig) -> HttpClient {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-        .build(connector)
+        .build(Connector::http1(connector, tls, settings.connect_timeout))
 }

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 pub use self::connect::BadAddress;
 pub(super) use self::connect::HttpClient;
+pub(crate) use self::connect::connect_lazy;
 pub(super) use self::connect::http_client;
 use self::connect::lazy_channel;
 use self::load::Load;
@@ -23,6 +24,7 @@ use self::standing::{EjectionPolicy, Standing};
 use super::breaker::Outcome;
 use crate::Role;
 use crate::config::RpcConfig;
+use crate::tls::InternalTls;
 
 /// What a failure is taken for: longer than any healthy answer, short enough to be forgotten within half a minute.
 const FAILURE_LATENCY: Duration = Duration::from_secs(1);
@@ -32,6 +34,7 @@ const FAILURE_LATENCY: Duration = Duration::from_secs(1);
 pub(crate) struct Peers {
     role: Role,
     settings: RpcConfig,
+    tls: Option<InternalTls>,
     http: HttpClient,
     members: RwLock<Arc<[Arc<Peer>]>>,
 }
@@ -96,11 +99,12 @@ pub(crate) struct PeerReport {
 
 impl Peers {
     /// Needs a runtime; opens no connection.
-    pub fn new(role: Role, settings: &RpcConfig) -> Self {
+    pub fn new(role: Role, settings: &RpcConfig, tls: Option<&InternalTls>) -> Self {
         Self {
             role,
             settings: settings.clone(),
-            http: http_client(settings),
+            tls: tls.cloned(),
+            http: http_client(settings, tls),
             members: RwLock::new(Arc::from([])),
         }
     }
@@ -161,7 +165,7 @@ impl Peers {
         Ok(Peer {
             role: self.role,
             base_url: base_url.to_owned(),
-            grpc: lazy_channel(base_url, &self.settings)?,
+            grpc: lazy_channel(base_url, &self.settings, self.tls.as_ref())?,
             http: self.http.clone(),
             ejection: EjectionPolicy {
                 failures: self.settings.ejection_failures,
@@ -326,7 +330,7 @@ mod tests {
 
     fn peers(count: u8) -> Peers {
         let config = Config::load(crate::config::Sources::default()).unwrap();
-        let peers = Peers::new(Role::Catalog, &config.rpc);
+        let peers = Peers::new(Role::Catalog, &config.rpc, None);
         peers.set(&urls(1..=count)).unwrap();
         peers
     }

@@ -1,7 +1,7 @@
 //! One connection, for as long as it answers.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -39,17 +39,18 @@ impl Health {
 }
 
 impl Line {
-    /// Connects, however long it takes; what is published on its channels is told as the ids of sessions.
-    pub async fn open(client: &Client, on_revoked: Arc<OnceLock<OnRevoked>>) -> RedisResult<Self> {
+    /// Connects, however long it takes; what is published on its channels is told with the channel's name.
+    pub async fn open(
+        client: &Client,
+        on_message: impl Fn(&str, &[u8]) + Send + Sync + 'static,
+    ) -> RedisResult<Self> {
         let health = Arc::<Health>::default();
         let of_pushes = Arc::clone(&health);
         let push = move |push: PushInfo| {
             if push.kind == PushKind::Disconnection {
                 of_pushes.lose("the connection ended".to_owned());
-            } else if let (Some(message), Some(on_revoked)) =
-                (Msg::from_push_info(push), on_revoked.get())
-            {
-                hear(message.get_payload_bytes(), on_revoked);
+            } else if let Some(message) = Msg::from_push_info(push) {
+                on_message(message.get_channel_name(), message.get_payload_bytes());
             }
             Ok::<_, redis::aio::SendError>(())
         };

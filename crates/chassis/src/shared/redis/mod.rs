@@ -1,10 +1,12 @@
-//! Redis: buckets as hashes that a script takes from, revoked sessions as a set with a channel beside it.
+//! Redis: buckets as hashes that a script takes from, revoked sessions as a set with a channel beside it, and
+//! news on a channel of their own.
 //!
 //! One connection (RESP3) carries the questions and the news. Whoever asks never connects and never waits for longer than
 //! the timeout: only [`Redis::follow`] connects, and while it has no connection nobody asks.
 
 mod keep;
 mod line;
+mod news;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
@@ -15,6 +17,7 @@ use redis::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::topics::Topics;
 use super::{OnRevoked, Server, Settings, SharedError, Take};
 use crate::auth::REVOCATION_MEMORY;
 use line::Line;
@@ -35,8 +38,12 @@ pub(super) struct Redis {
     line: RwLock<Option<Arc<Line>>>,
     standing: Mutex<Standing>,
     on_revoked: Arc<OnceLock<OnRevoked>>,
+    topics: Arc<Topics>,
+    /// By which this process knows its own news.
+    teller: String,
     take: Script,
     revoke: Script,
+    tell: Script,
 }
 
 impl std::fmt::Debug for Redis {
@@ -57,7 +64,7 @@ enum Standing {
 
 impl Redis {
     /// Connects to nothing yet.
-    pub fn new(settings: &Settings) -> Result<Self, SharedError> {
+    pub fn new(settings: &Settings, topics: Arc<Topics>) -> Result<Self, SharedError> {
         let unreadable = |error: redis::RedisError| SharedError::Url {
             reason: error.to_string(),
             form: FORM,
@@ -88,6 +95,9 @@ impl Redis {
             line: RwLock::new(None),
             standing: Mutex::new(Standing::Unknown),
             on_revoked: Arc::default(),
+            topics,
+            teller: uuid::Uuid::new_v4().to_string(),
+            tell: Script::new(include_str!("tell.lua")),
             take: Script::new(include_str!("take.lua")),
             revoke: Script::new(include_str!("revoke.lua")),
         })
@@ -130,12 +140,12 @@ impl Redis {
         match (before == standing, is_up) {
             (true, _) => {}
             (false, true) => {
-                tracing::info!(server = %self.target, "Redis answers: limits and ended sign-ins are shared");
+                tracing::info!(server = %self.target, "Redis answers: limits, ended sign-ins, news and kept answers are shared");
             }
             (false, false) => tracing::warn!(
                 server = %self.target,
                 reason,
-                "Redis cannot be used: limits count in each process by itself, and ended sign-ins are learnt from identity alone; trying on"
+                "Redis cannot be used: limits count and answers are kept in each process by itself, news of other processes are not heard, and ended sign-ins are learnt from identity alone; trying on"
             ),
         }
     }
@@ -175,10 +185,22 @@ impl Server for Redis {
         }
     }
 
+    async fn tell(&self, topic: &str, message: &str) -> Option<u64> {
+        self.tell_news(topic, message).await
+    }
+
+    async fn recall(&self, place: &str) -> Option<Vec<u8>> {
+        self.recall_kept(place).await
+    }
+
+    async fn keep(&self, place: &str, value: &[u8], lifetime: Duration) {
+        self.keep_for(place, value, lifetime).await;
+    }
+
     async fn follow(&self, on_revoked: OnRevoked, shutdown: CancellationToken) {
         // A second follower would be one too many: the first is told.
         if self.on_revoked.set(on_revoked).is_ok() {
-            self.keep(shutdown).await;
+            self.stay_connected(shutdown).await;
         }
     }
 

@@ -261,6 +261,10 @@ impl Upload {
         }
     }
 
+    pub fn id(&self) -> &str {
+        self.path.rsplit('/').next().unwrap()
+    }
+
     pub fn seen_by(&self, actor: &Actor) -> Self {
         Self {
             actor: actor.clone(),
