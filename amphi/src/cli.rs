@@ -426,6 +426,9 @@ pub struct Health {
 
 #[derive(Debug, Args)]
 pub struct Doctor {
+    /// Roles that are to run here; the others are asked where the configuration says that they are [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "ROLE,…")]
+    pub roles: Vec<Role>,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,

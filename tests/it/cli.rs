@@ -121,88 +121,6 @@ fn the_dump_shows_what_differs_and_hides_secrets() {
     assert!(!dump.contains("max_connections"), "{dump}");
 }
 
-#[test]
-fn the_doctor_says_what_is_here() {
-    let folder = tempfile::tempdir().unwrap();
-    let output = amphi()
-        .args([
-            "doctor",
-            "--json",
-            "--data",
-            folder.path().to_str().unwrap(),
-        ])
-        .env("AMPHI_SERVER__LISTEN", "127.0.0.1:0")
-        .env("AMPHI_SERVER__INTERNAL_LISTEN", "127.0.0.1:0")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", text(&output.stdout));
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let checks: Vec<&str> = report["checks"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| it["name"].as_str().unwrap())
-        .collect();
-    for wanted in [
-        "ffmpeg", "codecs", "ports", "disk", "database", "bus", "clock",
-    ] {
-        assert!(checks.contains(&wanted), "{checks:?}");
-    }
-}
-
-#[test]
-fn the_doctor_tries_the_bucket_and_names_the_setting_that_is_wrong() {
-    let folder = tempfile::tempdir().unwrap();
-    let s3 = TestS3::start();
-    let report = |further: &[(&str, &str)]| {
-        let output = amphi()
-            .args(["doctor", "--data", folder.path().to_str().unwrap()])
-            .env("AMPHI_SERVER__LISTEN", "127.0.0.1:0")
-            .env("AMPHI_SERVER__INTERNAL_LISTEN", "127.0.0.1:0")
-            .envs(s3.variables())
-            .envs(further.iter().copied())
-            .output()
-            .unwrap();
-        (output.status.success(), text(&output.stdout))
-    };
-    let (is_well, said) = report(&[]);
-    assert!(
-        is_well && said.contains("can be listed, written, read"),
-        "{said}"
-    );
-    assert!(s3.objects().is_empty());
-    let (is_well, said) = report(&[("AMPHI_BLOBS__S3__ACCESS_KEY_SECRET", "guessed")]);
-    assert!(
-        !is_well && said.contains("`blobs.s3.access_key_secret`"),
-        "{said}"
-    );
-    assert!(!said.contains("guessed"), "{said}");
-}
-
-#[test]
-fn the_doctor_says_why_redis_cannot_be_used() {
-    let folder = tempfile::tempdir().unwrap();
-    let nobody = format!("redis://nobody:hunter2@{}", TestRedis::create().address());
-    let nowhere = format!("redis://u:hunter2@{}", free_address());
-    for (url, finding) in [
-        (nobody, "Check user, password"),
-        (nowhere, "no answer from the Redis"),
-    ] {
-        let output = amphi()
-            .args(["doctor", "--data", folder.path().to_str().unwrap()])
-            .env("AMPHI_SERVER__LISTEN", "127.0.0.1:0")
-            .env("AMPHI_SERVER__INTERNAL_LISTEN", "127.0.0.1:0")
-            .env("AMPHI_SHARED__URL", url)
-            .output()
-            .unwrap();
-        assert!(!output.status.success());
-        let shown = text(&output.stdout);
-        assert!(shown.contains("✗ shared"), "{shown}");
-        assert!(shown.contains(finding), "{shown}");
-        assert!(!shown.contains("hunter2"), "{shown}");
-    }
-}
-
 #[tokio::test]
 async fn a_wrong_password_of_redis_is_told_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
@@ -217,24 +135,6 @@ async fn a_wrong_password_of_redis_is_told_at_the_start() {
     assert!(!status.success());
     assert!(error.contains("Check user, password"), "{error}");
     assert!(!error.contains("hunter2"), "{error}");
-}
-
-#[test]
-fn the_doctor_finds_a_missing_ffmpeg() {
-    let folder = tempfile::tempdir().unwrap();
-    let output = amphi()
-        .args(["doctor", "--data", folder.path().to_str().unwrap()])
-        .env("PATH", "/nonexistent")
-        .env("AMPHI_SERVER__LISTEN", "127.0.0.1:0")
-        .env("AMPHI_SERVER__INTERNAL_LISTEN", "127.0.0.1:0")
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(3));
-    let report = text(&output.stdout);
-    assert!(
-        report.contains("ffmpeg") && report.contains("apt-get install ffmpeg"),
-        "{report}"
-    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod contracts;
 mod crashes;
 mod dead_letters;
 mod delivery;
+mod doctor;
 mod eureka_clients;
 mod harness;
 mod hostile;

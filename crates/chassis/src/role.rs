@@ -54,6 +54,12 @@ impl Role {
         }
     }
 
+    /// Whether other roles call it.
+    #[must_use]
+    pub const fn is_called(self) -> bool {
+        !matches!(self, Self::Gateway | Self::Encoder | Self::Registry)
+    }
+
     /// What the role does, in one line.
     #[must_use]
     pub const fn summary(self) -> &'static str {

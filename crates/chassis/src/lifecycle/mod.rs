@@ -444,8 +444,7 @@ impl Assembly {
     fn warn_of_unreachable_roles(&self) {
         let unreachable: Vec<_> = Role::ALL
             .into_iter()
-            // Nobody calls these.
-            .filter(|role| !matches!(role, Role::Gateway | Role::Encoder | Role::Registry))
+            .filter(|role| role.is_called())
             .filter(|role| !self.context.clients.reaches(*role))
             .map(Role::as_str)
             .collect();
