@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use amphi_chassis::testing::{TestRedis, TestS3, TestTlsFiles, free_address};
+use amphi_chassis::testing::{TestRedis, TestTlsFiles, free_address};
 
 use crate::harness::{Errand, Node, Platform, amphi, clips, stream, variable};
 
@@ -135,6 +135,29 @@ async fn a_wrong_password_of_redis_is_told_at_the_start() {
     assert!(!status.success());
     assert!(error.contains("Check user, password"), "{error}");
     assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn a_command_line_that_does_not_say_enough_is_wrong_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("talk.mp4");
+    std::fs::write(&file, "x").unwrap();
+    let file = file.to_str().unwrap();
+    let ann = ["--email", "ann@example.org"];
+    for (args, words) in [
+        (&["upload", file][..], "who uploads?"),
+        (&["upload", file, ann[0], ann[1]], "--password-file"),
+        (
+            &["serve", "--demo", "--roles", "media"],
+            "leave --roles out",
+        ),
+        (&["serve", "--roles", "butler"], "butler"),
+    ] {
+        let output = run(args);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(words), "{error}");
+    }
 }
 
 #[test]

@@ -34,8 +34,10 @@ pub async fn verify(args: &BlobsVerify, config: &Config) -> anyhow::Result<Exit>
         }
         print_unlisted(verified.faults_count, verified.faults.len());
         println!(
-            "{} videos, {} blobs looked for, {} wrong.",
-            verified.videos, verified.blobs, verified.faults_count
+            "{}, {} looked for, {} wrong.",
+            counted(verified.videos, "video"),
+            counted(verified.blobs, "blob"),
+            verified.faults_count
         );
     }
     Ok(if verified.faults_count == 0 {
@@ -69,8 +71,10 @@ pub async fn gc(args: &BlobsGc, config: &Config) -> anyhow::Result<Exit> {
         "nobody needs"
     };
     println!(
-        "{} blobs looked at; {} of {} bytes {done}.",
-        collected.blobs, collected.orphans_count, collected.orphans_bytes
+        "{} looked at; {} of {} {done}.",
+        counted(collected.blobs, "blob"),
+        collected.orphans_count,
+        counted(collected.orphans_bytes, "byte")
     );
     if collected.foreign > 0 {
         println!(
@@ -128,6 +132,11 @@ fn in_words(problem: Problem) -> anyhow::Error {
         next = cause.source();
     }
     anyhow::Error::msg(words)
+}
+
+fn counted(count: u64, one: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {one}{plural}")
 }
 
 fn print_unlisted(count: u64, listed: usize) {

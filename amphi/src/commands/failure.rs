@@ -5,6 +5,9 @@ use std::process::ExitCode;
 use super::Exit;
 use crate::client::ClientError;
 
+/// As the parser of the command line ends the process.
+const WRONG_USAGE: u8 = 2;
+
 /// Context of an error after which the same command goes on where it stopped.
 #[derive(Debug)]
 pub struct Interrupted;
@@ -16,6 +19,11 @@ impl std::fmt::Display for Interrupted {
         )
     }
 }
+
+/// The command line does not say enough, or contradicts itself, in a way that its parser cannot see.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct WrongUsage(pub String);
 
 /// The error and its causes, but for what was said already: some errors quote the cause that they also name as such.
 fn in_words(error: &anyhow::Error) -> String {
@@ -42,6 +50,9 @@ pub fn report(error: &anyhow::Error, as_json: bool) -> ExitCode {
     }
     if error.is::<Interrupted>() {
         return Exit::Interrupted.into();
+    }
+    if error.is::<WrongUsage>() {
+        return ExitCode::from(WRONG_USAGE);
     }
     match client_error {
         Some(ClientError::VideoFailed { .. }) => Exit::FoundProblems.into(),

@@ -17,7 +17,7 @@ pub mod upload;
 
 use std::process::ExitCode;
 
-pub use failure::{Interrupted, report};
+pub use failure::{Interrupted, WrongUsage, report};
 
 /// How a command ended; the numbers are part of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

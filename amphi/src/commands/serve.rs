@@ -15,7 +15,7 @@ use anyhow::{Context as _, bail};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::Exit;
+use super::{Exit, WrongUsage};
 use crate::cli::Serve;
 use crate::{compose, demo};
 
@@ -29,7 +29,8 @@ pub async fn run(args: &Serve, config: Config) -> anyhow::Result<Exit> {
         args.roles.iter().copied().collect()
     };
     if args.demo && roles.len() != Role::ALL.len() {
-        bail!("--demo needs every role in this process: leave --roles out");
+        let contradiction = "--demo needs every role in this process: leave --roles out";
+        bail!(WrongUsage(contradiction.to_owned()));
     }
     let config = Arc::new(config);
     let telemetry = telemetry::init(&config)?;

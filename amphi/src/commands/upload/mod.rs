@@ -10,7 +10,7 @@ use amphi_chassis::Secret;
 use anyhow::{Context as _, bail};
 
 use super::input::read_secret;
-use super::{Exit, Interrupted};
+use super::{Exit, Interrupted, WrongUsage};
 use crate::cli::{Credentials, Upload};
 use crate::client::{
     Client, ClientError, NewUpload, Patience, UploadedVideo, Video, wait_for_state,
@@ -82,15 +82,16 @@ async fn sign_in(client: Client, args: &Upload) -> anyhow::Result<Client> {
         return Ok(client.with_token(Secret::new(token.clone())).await?);
     }
     let Some(email) = email else {
-        bail!(
-            "who uploads? Give --email and --password-file (or AMPHI_EMAIL and AMPHI_PASSWORD), or --token"
-        );
+        let missing = "who uploads? Give --email and --password-file (or AMPHI_EMAIL and AMPHI_PASSWORD), or --token";
+        bail!(WrongUsage(missing.to_owned()));
     };
     let password = match (password_file, std::env::var("AMPHI_PASSWORD")) {
         (Some(file), _) => read_secret(file)?,
         (None, Ok(password)) => Secret::new(password),
         (None, Err(_)) => {
-            bail!("the password of {email}? Give --password-file FILE, or AMPHI_PASSWORD")
+            let missing =
+                format!("the password of {email}? Give --password-file FILE, or AMPHI_PASSWORD");
+            bail!(WrongUsage(missing))
         }
     };
     client
