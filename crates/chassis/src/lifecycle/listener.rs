@@ -99,6 +99,10 @@ impl Listener {
     /// Serves until `stop`; then takes no new connection and lets those under way finish their requests. Returns when the
     /// last has. Dropping it cuts all connections.
     pub async fn serve(self, stop: CancellationToken) {
+        // Connections are told to end only once nobody can connect any more: who is sent away comes back at once, and would be
+        // reset if that were between the last look into the kernel's queue and its end. As it is, it is refused, which says for
+        // certain that nothing of what it wanted was done.
+        let ending = CancellationToken::new();
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let mut connections = JoinSet::new();
         loop {
@@ -108,15 +112,16 @@ impl Listener {
                 accepted = self.accept(&permits) => accepted,
             };
             if let Some(accepted) = accepted {
-                connections.spawn(self.serve_connection(accepted, stop.clone()));
+                connections.spawn(self.serve_connection(accepted, ending.clone()));
             }
         }
         // Whoever has connected already may have sent a request, and would see it end in a reset.
         tokio::task::yield_now().await;
         while let Some(Some(accepted)) = self.accept(&permits).now_or_never() {
-            connections.spawn(self.serve_connection(accepted, stop.clone()));
+            connections.spawn(self.serve_connection(accepted, ending.clone()));
         }
         drop(self.socket);
+        ending.cancel();
         while connections.join_next().await.is_some() {}
         tracing::debug!(port = self.port.name(), "all connections are closed");
     }

@@ -79,6 +79,37 @@ async fn whoever_has_connected_when_a_process_stops_is_answered() {
     }
 }
 
+/// What becomes of a client that is sent away while it keeps a connection, and comes back at once.
+fn comes_back(mut kept: std::net::TcpStream) -> std::io::Result<()> {
+    let address = kept.peer_addr()?;
+    let mut rest = Vec::new();
+    kept.read_to_end(&mut rest)?;
+    std::net::TcpStream::connect(address).map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_sent_away_when_a_process_stops_cannot_connect_again() {
+    for _ in 0..20 {
+        let process = process().await;
+        let clients: Vec<_> = (0..8)
+            .map(|_| {
+                let mut client = std::net::TcpStream::connect(process.internal()).unwrap();
+                let request = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+                client.write_all(request).unwrap();
+                let mut answer = [0; 12];
+                client.read_exact(&mut answer).unwrap();
+                assert_eq!(&answer, b"HTTP/1.1 200");
+                tokio::task::spawn_blocking(move || comes_back(client))
+            })
+            .collect();
+        process.stop().await;
+        for client in clients {
+            let error = client.await.unwrap().unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+        }
+    }
+}
+
 /// Whether the kernel will ask the other side of an accepted connection for a sign of life: `proc_pid_net(5)`, the column
 /// `tr`, where 2 is the timer of keepalives.
 #[cfg(target_os = "linux")]
