@@ -172,7 +172,7 @@ fn a_process_that_would_not_believe_our_certificate_is_told() {
     let settings = |files: &TestTlsFiles| -> Vec<(String, String)> {
         let settings = files.settings().into_iter();
         settings
-            .map(|(key, value)| (variable(&key), value))
+            .map(|(key, value)| (variable(key), value))
             .collect()
     };
     let of = |authority: &TestAuthority| TestTlsFiles::new(&[authority], &authority.certificate());

@@ -9,7 +9,7 @@ use amphi_chassis::testing::{Engine, Statements};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Actor, Answer, Ground, KEEPERS, Platform, clips};
+use crate::harness::{Actor, Answer, Ground, KEEPERS, Platform, clips, eventually};
 
 /// Tables that may be read whole, since they stay small.
 const SMALL: [&str; 3] = ["signing_keys", "playback_signing_keys", "seaql_migrations"];
@@ -115,6 +115,13 @@ async fn do_a_little_of_everything(ann: &Actor) {
         .await
         .expect(204);
     ann.wait_for(&second, &["ready"]).await;
+    // That they play is heard by event.
+    eventually("both videos to be listed", || async {
+        let nobody = Actor::anonymous(ann.base());
+        let listed = nobody.get("/api/v1/videos").await.expect(200).json();
+        (listed["items"].as_array()?.len() == 2).then_some(())
+    })
+    .await;
 }
 
 /// Every list, and every list narrowed down. The observatory keeps no database.

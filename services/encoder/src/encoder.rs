@@ -21,7 +21,7 @@ use crate::task;
 use crate::work_folder::WorkFolder;
 
 /// How long saying goodbye to a task may take when the process stops.
-const FAREWELL_TIME: Duration = Duration::from_secs(2);
+const FAREWELL_TIME: Duration = Duration::from_secs(5);
 
 /// What the workers of this process share.
 #[derive(Debug)]

@@ -7,9 +7,10 @@ use std::time::Duration;
 use amphi_chassis::blob::Blobs;
 use amphi_chassis::rpc::Clients;
 use amphi_chassis::service::Context;
+use amphi_contracts::VideoId;
 use amphi_media_kit::run::{Tools, ToolsError};
 use moka::sync::Cache;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{Mutex, OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::http::UploadLocks;
@@ -30,6 +31,8 @@ pub struct Media {
     pub locks: UploadLocks,
     /// Bounds how many outputs are held in memory at once.
     pub output_permits: Arc<Semaphore>,
+    /// One output of a video is recorded at a time: the next would only wait for the video's row, with a connection in its hands.
+    pub recording: Cache<VideoId, Arc<Mutex<()>>>,
     pub images_tokens: Cache<String, Place>,
     /// Put before the path of an upload; empty for relative addresses.
     pub upload_origin: Arc<str>,
@@ -39,6 +42,8 @@ pub struct Media {
     tools: Arc<OnceCell<Tools>>,
 }
 
+/// Longer than any output takes.
+const RECORDING_KEPT: Duration = Duration::from_secs(600);
 const IMAGES_TOKENS_KEPT: u64 = 10_000;
 const IMAGES_TOKEN_KEPT: Duration = Duration::from_secs(60);
 
@@ -60,6 +65,7 @@ impl Media {
             bell,
             locks: UploadLocks::default(),
             output_permits: Arc::new(Semaphore::new(settings.outputs_at_once.max(1))),
+            recording: Cache::builder().time_to_idle(RECORDING_KEPT).build(),
             images_tokens: Cache::builder()
                 .max_capacity(IMAGES_TOKENS_KEPT)
                 .time_to_live(IMAGES_TOKEN_KEPT)

@@ -10,6 +10,7 @@ use amphi_contracts::proto::events::v1::Event;
 use sea_orm::DatabaseTransaction;
 
 use crate::domain::VideoLock;
+use crate::jobs;
 use crate::playback::Playback;
 use crate::store::Store;
 
@@ -43,7 +44,7 @@ impl Consumer for PlaybackEvents {
         match read(event)? {
             Heard::Deleted(VideoDeleted { video_id }) => {
                 Store::lock_video(txn, video_id, VideoLock::Deleted).await?;
-                Store::forget_resume_positions(txn, video_id).await?;
+                jobs::forget_positions(txn, video_id).await?;
             }
             Heard::Private(changed) => {
                 Store::lock_video(txn, changed.video_id, VideoLock::Private).await?;

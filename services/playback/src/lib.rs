@@ -21,8 +21,11 @@ pub mod settings;
 pub mod states;
 pub mod store;
 
+use std::convert::Infallible;
+
 use amphi_chassis::Role;
 use amphi_chassis::delivery::Delivery;
+use amphi_chassis::jobs::Worker;
 use amphi_chassis::service::{Context, Service, StartError};
 use amphi_contracts::proto::playback::v1::playback_service_server::PlaybackServiceServer;
 
@@ -50,6 +53,7 @@ pub async fn build(ctx: &Context) -> Result<Service, StartError> {
     let clients = ctx.clients.clone();
     let playback = Playback::new(store, keys, clients, delivery.clone(), settings);
     let sweeper = playback.clone();
+    let worker = Worker::new(playback.store.db().clone(), jobs::registry(&playback));
     Ok(Service::new(Role::Playback)
         .grpc(PlaybackServiceServer::new(PlaybackRpc::new(
             playback.clone(),
@@ -57,6 +61,10 @@ pub async fn build(ctx: &Context) -> Result<Service, StartError> {
         .http(http::router(playback.clone(), ctx.blobs.clone(), delivery))
         .worker("playback sweep", |shutdown| {
             jobs::sweep_regularly(sweeper, shutdown)
+        })
+        .worker("playback jobs", |shutdown| async move {
+            worker.run(shutdown).await;
+            Ok::<_, Infallible>(())
         })
         .consumer(std::sync::Arc::new(PlaybackEvents::new(playback))))
 }

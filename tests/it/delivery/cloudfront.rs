@@ -32,6 +32,8 @@ async fn signed_urls_are_those_that_the_aws_sdk_makes_and_an_edge_serves_them_al
     let watched = Watched::ready_on(&platform).await;
     let rendition = watched.renditions().await.remove(0);
     let url = watched.url(&format!("{rendition}/0.m4s"));
+    // Its first start may take longer than an address lasts.
+    sdk(&["fetch", &watched.url("master.m3u8")]);
     let address = Stubborn::new().address_of(&url).await;
 
     let key = format!("{}/{rendition}/0.m4s", watched.folder);

@@ -80,6 +80,8 @@ async fn an_aws_sdk_reads_an_address_and_is_refused_a_tampered_or_expired_one() 
     let watched = Watched::ready_on(&platform).await;
     let rendition = watched.renditions().await.remove(0);
     let url = watched.url(&format!("{rendition}/0.m4s"));
+    // Its first start may take longer than an address lasts.
+    sdk(&["fetch", &watched.url("master.m3u8")]);
     let address = Stubborn::new().address_of(&url).await;
 
     let read = sdk(&["fetch", &address]);

@@ -1,14 +1,12 @@
 //! Somebody who uses the platform over its public interface.
 
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use super::eventually;
+use super::{PATIENCE, eventually};
 
 pub const PASSWORD: &str = "correct horse battery";
 
@@ -64,7 +62,8 @@ impl Actor {
     pub fn anonymous(base: &str) -> Self {
         Self {
             http: reqwest::Client::builder()
-                .timeout(Duration::from_secs(60))
+                // A stream of events is one request.
+                .timeout(PATIENCE)
                 .build()
                 .unwrap(),
             base: base.to_owned(),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::in_every_cell;
-use crate::harness::{Ground, Platform, clips, stream};
+use crate::harness::{Ground, Platform, clips, eventually, stream};
 
 in_every_cell!(a_drama_is_listed_with_stream_urls_that_play);
 
@@ -36,15 +36,16 @@ async fn a_drama_is_listed_with_stream_urls_that_play(ground: Ground) {
 
     let dramas = nobody.get("/dramas").await.expect(200).json();
     assert_eq!(dramas[0]["title"], "Night Shift");
-    let drama = nobody
-        .get(&format!("/dramas/{series_id}"))
-        .await
-        .expect(200)
-        .json();
-    assert_eq!(drama["episodes"][0]["title"], "Paged");
-    let stream_url = drama["episodes"][0]["stream_url"].as_str().unwrap();
+    // That the video plays is heard by event.
+    let path = format!("/dramas/{series_id}");
+    let stream_url = eventually("the episode to play", || async {
+        let drama = nobody.get(&path).await.expect(200).json();
+        assert_eq!(drama["episodes"][0]["title"], "Paged");
+        Some(drama["episodes"][0]["stream_url"].as_str()?.to_owned())
+    })
+    .await;
     let folder = tempfile::tempdir().unwrap();
-    let renditions = stream::fetch_hls(&nobody, stream_url, folder.path()).await;
+    let renditions = stream::fetch_hls(&nobody, &stream_url, folder.path()).await;
     stream::assert_sound_media(&renditions);
 
     let videos = nobody.get("/videos").await.expect(200).json();

@@ -170,24 +170,37 @@ async fn one_trace_shows_every_hop_of_a_click(ground: Ground) {
     }
 }
 
+/// What a hop may have of its own where nothing is delayed.
+const OWN_US_MAX: u64 = 200_000;
+/// A busy machine can hold any hop up for once; a delay that is booked on the wrong one shows each time.
+const CLICKS_MAX: usize = 5;
+
 async fn a_delay_in_one_service_shows_on_that_hop_and_no_other(ground: Ground) {
     let settings = [("FAULT__DELAY_MS__CATALOG", "300")];
     let platform = Platform::start_with(ground, &settings);
     let ann = platform.creator().await;
     let id = ann.upload("Clip", &clips::small()).await;
     ann.wait_for(&id, &["ready"]).await;
-    let trace_id = press_play(&ann, &id).await;
-    let trace = trace_with(&ann, &trace_id, &HOPS).await;
-    let spans = trace["spans"].as_array().unwrap();
-    let mut delayed = 0;
-    for span in spans {
-        let self_us = span["self_us"].as_u64().unwrap();
-        if span["service"] == "catalog" && span["kind"] == "server" {
-            assert!(self_us >= 300_000, "{span:#}");
-            delayed += 1;
-        } else if span["service"] != "browser" {
-            assert!(self_us < 200_000, "the delay shows elsewhere: {span:#}");
+    let mut elsewhere = Vec::new();
+    for _ in 0..CLICKS_MAX {
+        let trace_id = press_play(&ann, &id).await;
+        let trace = trace_with(&ann, &trace_id, &HOPS).await;
+        let spans = trace["spans"].as_array().unwrap();
+        let own_us = |span: &Value| span["self_us"].as_u64().unwrap();
+        let (delayed, others): (Vec<&Value>, Vec<&Value>) = spans
+            .iter()
+            .filter(|span| span["service"] != "browser")
+            .partition(|span| span["service"] == "catalog" && span["kind"] == "server");
+        assert!(!delayed.is_empty());
+        assert!(
+            delayed.iter().all(|span| own_us(span) >= 300_000),
+            "{delayed:#?}"
+        );
+        let slow = others.into_iter().filter(|span| own_us(span) >= OWN_US_MAX);
+        elsewhere = slow.cloned().collect();
+        if elsewhere.is_empty() {
+            return;
         }
     }
-    assert!(delayed > 0);
+    panic!("the delay shows elsewhere, too: {elsewhere:#?}");
 }

@@ -33,7 +33,7 @@ impl BlobFile {
         let file = copy.file.try_clone();
         let file = file.map_err(|error| BlobError::io("fetching", key.as_str(), error))?;
         let bytes = blob.read_range(0..blob.size())?;
-        let written = write_pieces(key, file, 0, bytes, blob.size()).await?;
+        let written = write_pieces(key, std::sync::Arc::new(file), 0, bytes, blob.size()).await?;
         if let Some(error) = written.interrupted {
             return Err(BlobError::io("fetching", key.as_str(), error));
         }

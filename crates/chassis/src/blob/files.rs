@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
+use std::ops::Deref;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -75,6 +76,35 @@ pub(super) fn try_lock(file: &File) -> io::Result<bool> {
         Ok(()) => Ok(true),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// A file that is taken, and given back when this is dropped.
+///
+/// Closing it would not do: a process that was being started at that moment has it open, too, until it has become its program.
+#[derive(Debug)]
+pub(super) struct TakenFile(File);
+
+impl TakenFile {
+    /// None if another handle has it, here or in another process.
+    pub fn take(file: File) -> io::Result<Option<Self>> {
+        Ok(try_lock(&file)?.then_some(Self(file)))
+    }
+}
+
+impl Deref for TakenFile {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for TakenFile {
+    fn drop(&mut self) {
+        if let Err(error) = flock(&self.0, FlockOperation::Unlock) {
+            tracing::warn!(%error, "a file could not be given back");
+        }
     }
 }
 
@@ -274,4 +304,27 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
 pub(super) fn parent(path: &Path) -> io::Result<&Path> {
     path.parent()
         .ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_given_back_can_be_taken_though_a_child_still_has_it_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("partial");
+        let opened = || {
+            let file = OpenOptions::new().create(true).append(true).open(&path);
+            file.unwrap()
+        };
+        let taken = TakenFile::take(opened()).unwrap().unwrap();
+        assert!(TakenFile::take(opened()).unwrap().is_none());
+        // As fork gives it to a child.
+        let inherited = taken.try_clone().unwrap();
+        drop(taken);
+        assert!(TakenFile::take(opened()).unwrap().is_some());
+        drop(inherited);
+    }
 }

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream;
 
-use super::files::{self, TempFile};
+use super::files::{self, TakenFile, TempFile};
 use super::store::BlobReader;
 use super::writing::{Written, write_pieces};
 use super::{
@@ -96,13 +96,13 @@ impl LocalBlobs {
     }
 
     /// Opens a partial for writing and takes it for this handle.
-    async fn lock_partial(&self, key: &BlobKey) -> Result<File, BlobError> {
+    async fn lock_partial(&self, key: &BlobKey) -> Result<TakenFile, BlobError> {
         let path = self.partial_path(key);
         let file = blocking("opening", key.as_str(), move || {
             let file = files::open_existing(OpenOptions::new().write(true), &path)?;
-            if !files::try_lock(&file)? {
+            let Some(file) = TakenFile::take(file)? else {
                 return Ok(None);
-            }
+            };
             if !files::is_still_at(&file, &path)? {
                 return Err(io::Error::from(ErrorKind::NotFound));
             }
@@ -177,7 +177,7 @@ impl BlobStore for LocalBlobs {
         let Written {
             length,
             interrupted,
-        } = write_pieces(key, file, 0, bytes, limit_bytes).await?;
+        } = write_pieces(key, Arc::new(file), 0, bytes, limit_bytes).await?;
         if let Some(source) = interrupted {
             return Err(BlobError::Interrupted {
                 key: key.to_string(),

@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Deref;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
@@ -22,12 +24,12 @@ pub(super) struct Written {
 /// Writes `bytes` to `file` from `offset` on and syncs it. Bytes that would go beyond `limit_bytes` are refused.
 pub(super) async fn write_pieces(
     key: &BlobKey,
-    file: File,
+    file: impl Deref<Target = File> + Send + Sync + 'static,
     offset: u64,
     mut bytes: ByteStream,
     limit_bytes: u64,
 ) -> Result<Written, BlobError> {
-    let file = std::sync::Arc::new(file);
+    let file = Arc::new(file);
     let mut position = offset;
     let mut gathered = BytesMut::new();
     let interrupted = loop {
@@ -58,7 +60,7 @@ pub(super) async fn write_pieces(
 
 async fn write_at(
     key: &BlobKey,
-    file: &std::sync::Arc<File>,
+    file: &Arc<impl Deref<Target = File> + Send + Sync + 'static>,
     position: u64,
     bytes: Bytes,
 ) -> Result<u64, BlobError> {

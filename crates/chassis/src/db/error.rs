@@ -70,7 +70,8 @@ pub enum ConnectError {
     Database { target: String, source: DbErr },
 }
 
-/// Whether two transactions were in each other's way, so that the same work may succeed if it is done again.
+/// Whether two transactions were in each other's way, so that the same work may succeed if it is done again. A statement that is cut
+/// off by the time limit counts as well: most often it has waited for a lock.
 #[must_use]
 pub fn is_contention(error: &(dyn Error + 'static)) -> bool {
     let Some(database_error) = find(error).and_then(|found| found.as_database_error()) else {
@@ -80,7 +81,10 @@ pub fn is_contention(error: &(dyn Error + 'static)) -> bool {
     if let Some(mysql) = database_error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
         const LOCK_WAIT_TIMEOUT: u16 = 1205;
         const DEADLOCK: u16 = 1213;
-        return matches!(mysql.number(), LOCK_WAIT_TIMEOUT | DEADLOCK);
+        /// `max_statement_time` of MariaDB, `max_execution_time` of MySQL.
+        const CUT_OFF: [u16; 2] = [1969, 3024];
+        let number = mysql.number();
+        return matches!(number, LOCK_WAIT_TIMEOUT | DEADLOCK) || CUT_OFF.contains(&number);
     }
     if database_error
         .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
@@ -88,7 +92,15 @@ pub fn is_contention(error: &(dyn Error + 'static)) -> bool {
     {
         const SERIALIZATION_FAILURE: &str = "40001";
         const DEADLOCK_DETECTED: &str = "40P01";
-        return code == SERIALIZATION_FAILURE || code == DEADLOCK_DETECTED;
+        const LOCK_NOT_AVAILABLE: &str = "55P03";
+        const CUT_OFF: &str = "57014";
+        return [
+            SERIALIZATION_FAILURE,
+            DEADLOCK_DETECTED,
+            LOCK_NOT_AVAILABLE,
+            CUT_OFF,
+        ]
+        .contains(&code.as_ref());
     }
     const SQLITE_BUSY: u32 = 5;
     const SQLITE_LOCKED: u32 = 6;
@@ -117,7 +129,11 @@ pub fn is_connection_lost(error: &(dyn Error + 'static)) -> bool {
             );
         }
         let code = database_error.code().unwrap_or_default();
-        return matches!(code.as_ref(), "57P01" | "57P02" | "57P03" | "53300");
+        const IDLE_IN_TRANSACTION: &str = "25P03";
+        return matches!(
+            code.as_ref(),
+            "57P01" | "57P02" | "57P03" | "53300" | IDLE_IN_TRANSACTION
+        );
     }
     // What answers while we connect is a server that dies or comes up, or a line to nowhere.
     let is_new = matches!(find_db_err(error), Some(DbErr::Conn(_)));

@@ -184,11 +184,11 @@ fn a_span_can_end_before_the_last_handle_to_it_is_gone() {
         let held_by_a_task = span.clone();
         end(&span);
         drop(span);
-        std::thread::sleep(Duration::from_millis(30));
+        std::thread::sleep(Duration::from_millis(500));
         drop(held_by_a_task);
     });
     assert!(
-        spans[0].duration_ns < 30_000_000,
+        spans[0].duration_ns < 500_000_000,
         "{}",
         spans[0].duration_ns
     );

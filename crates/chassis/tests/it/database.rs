@@ -132,6 +132,50 @@ async fn make_a_deadlock(databases: TestDatabases) {
     assert_eq!(runs.load(Ordering::SeqCst), 3, "one of the two ran again");
 }
 
+/// One transaction holds a row for longer than another one may wait for it.
+async fn wait_for_a_row_in_vain(databases: TestDatabases) {
+    let holder = notes_of(&databases, Role::Catalog).await;
+    let added = holder.write(|txn| Box::pin(add_note(txn, "a", 0))).await;
+    added.unwrap();
+    let settings = db::Settings {
+        url: Secret::new(databases.url()),
+        max_connections: 2,
+        statement_timeout_ms: 200,
+        migrate_at_start: true,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let waiting = Db::connect(&settings, Role::Catalog, folder.path()).await;
+    let waiting = &waiting.unwrap();
+    let error: DbErr = holder
+        .write(|txn| {
+            Box::pin(async move {
+                set_value(txn, "a", 1).await?;
+                // A task of its own, as that of another process.
+                let waiting = waiting.clone();
+                let waits = async move {
+                    waiting
+                        .write(|txn| Box::pin(set_value(txn, "a", 2)))
+                        .await
+                        .unwrap_err()
+                };
+                Ok::<_, DbErr>(tokio::spawn(waits).await.unwrap())
+            })
+        })
+        .await
+        .unwrap();
+    let problem = Problem::from(error);
+    assert_eq!(problem.code, "database_unavailable", "{problem}");
+    let later = waiting.write(|txn| Box::pin(set_value(txn, "a", 3))).await;
+    later.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_row_in_vain_is_told_to_come_again() {
+    for engine in [Engine::Postgres, Engine::MySql] {
+        wait_for_a_row_in_vain(TestDatabases::create(engine)).await;
+    }
+}
+
 /// What a service wraps a database error in.
 #[derive(Debug, thiserror::Error)]
 enum Wrapped {

@@ -178,7 +178,7 @@ async fn the_caller_is_told_which_side_refuses_whom() {
 async fn a_certificate_that_runs_out_while_its_process_runs_is_refused_from_then_on() {
     let authority = TestAuthority::new("ours");
     let files = TestTlsFiles::new(&[&authority], &authority.certificate());
-    let until = SystemTime::now() + Duration::from_secs(6);
+    let until = SystemTime::now() + Duration::from_secs(10);
     let short = authority.certificate_for("amphi.internal", until);
     let short_lived = TestTlsFiles::new(&[&authority], &short);
     let far = far(&files).await;

@@ -99,11 +99,11 @@ impl RunningWorker {
     }
 }
 
-/// Retries come soon, and so does the end of a lease that nobody extends.
+/// Retries come soon. A lease outlasts any stall of the machine: without its renewals a job would be run a second time.
 pub fn quick() -> KindOptions {
     KindOptions {
         concurrency: 1,
-        lease: Duration::from_millis(600),
+        lease: Duration::from_secs(60),
         pause_base: Duration::from_millis(5),
         pause_max: Duration::from_millis(40),
     }

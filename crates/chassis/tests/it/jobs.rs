@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use amphi_chassis::jobs::{
-    Enqueued, Job, JobError, KindOptions, NewJob, Registry, cancel, enqueue, unfinished,
-};
+use amphi_chassis::jobs::{Enqueued, Job, JobError, NewJob, Registry, cancel, enqueue, unfinished};
 use amphi_chassis::testing::{eventually, on_each_engine};
 use amphi_chassis::{Problem, db::Db};
 use sea_orm::DbErr;
@@ -20,14 +18,9 @@ use crate::support::add_note;
 /// Writes a note of the job's payload and completes the job, both in one transaction.
 fn note_takers(db: &Db, concurrency: usize) -> Registry {
     let db = db.clone();
-    // A lease that lapses on a busy machine would change the order.
-    let options = KindOptions {
-        lease: Duration::from_secs(60),
-        ..quick()
-    };
     Registry::new().with(
         KIND,
-        options.concurrency(concurrency),
+        quick().concurrency(concurrency),
         move |job: Job<String>| {
             let db = db.clone();
             async move {

@@ -132,7 +132,11 @@ async fn a_job_whose_worker_died_runs_again() {
     on_each_engine(async |databases| {
         let office = Office::new(&databases).await;
         office.enqueue(NewJob::new(KIND, "x")).await;
-        let (registry, mut attempts) = hanging(quick());
+        let soon_over = KindOptions {
+            lease: Duration::from_millis(600),
+            ..quick()
+        };
+        let (registry, mut attempts) = hanging(soon_over);
         let dying = office.worker(registry);
         assert_eq!(attempts.recv().await, Some(1));
         let heir = office.worker(noting(&office, quick()));

@@ -79,7 +79,7 @@ async fn a_role_that_mostly_fails_is_spared_and_called_again_when_it_is_well() {
             builder
                 .setting("rpc.retries_max", 0)
                 .setting("rpc.breaker_calls_min", 10)
-                .setting("rpc.breaker_open_ms", 200)
+                .setting("rpc.breaker_open_ms", 2_000)
         })
         .await;
         let clients = pair.playback.anonymous();

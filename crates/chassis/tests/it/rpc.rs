@@ -162,7 +162,7 @@ async fn a_stream_may_last_longer_than_the_time_of_its_call() {
             Box::pin(maps(receiver))
         });
         let pair = Pair::start(wiring, &observatory).await;
-        let moment = CallContext::default().with_timeout(Duration::from_millis(200));
+        let moment = CallContext::default().with_timeout(Duration::from_millis(1_500));
         let over = moment.deadline().unwrap();
         let mut client = pair.playback.anonymous().observatory();
         let mut stream = moment

@@ -3,6 +3,8 @@
 //! An output is taken whole, checked against the plan, and recorded once. Who comes with a stale fence is refused; who
 //! hands in again what is there already is told that it is there.
 
+use std::sync::Arc;
+
 use amphi_chassis::Problem;
 use amphi_chassis::auth::Caller;
 use amphi_chassis::http::limit_idle_time;
@@ -65,6 +67,8 @@ pub async fn receive(
         }
         .boxed()
     };
+    let turn = media.recording.get_with(task.video_id, Arc::default);
+    let _turn = turn.lock().await;
     Ok(match media.store.record_output(&recording, &put).await? {
         Recorded::Now => {
             metrics::counter!("media_encoded_bytes_total").increment(recording.bytes);

@@ -220,6 +220,11 @@ async fn reconcile(media: &Media, upload: &mut Upload, partial: &Partial) -> Res
     let present = present_bytes(media, upload).await?;
     let offset = durable_offset(upload.received, present);
     if present > offset {
+        // A request that was taken for dead may have recorded them in another process meanwhile.
+        let recorded = media.store.upload(upload.id).await?;
+        if recorded.is_none_or(|recorded| recorded.received != upload.received) {
+            return Err(Error::UploadLocked);
+        }
         partial.truncate(offset).await.map_err(Problem::from)?;
     }
     if upload.received > offset {

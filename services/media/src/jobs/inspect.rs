@@ -61,19 +61,24 @@ pub async fn run(media: Media, job: Job<Inspect>) -> Result<(), JobError> {
     }
     match look(&media, video_id, &source_key).await {
         Ok(()) => Ok(()),
-        Err(Failure::OfSource(reason)) => give_up(&media, video_id, &reason).await,
+        Err(Failure::OfSource(reason)) => give_up(&media, video_id, &source_key, &reason).await,
         Err(Failure::OfServer(problem)) if job.attempt >= ATTEMPTS_MAX => {
-            give_up(&media, video_id, NOT_INSPECTED).await?;
+            give_up(&media, video_id, &source_key, NOT_INSPECTED).await?;
             Err(JobError::hopeless(problem))
         }
         Err(Failure::OfServer(problem)) => Err(problem.into()),
     }
 }
 
-async fn give_up(media: &Media, video_id: VideoId, reason: &str) -> Result<(), JobError> {
+async fn give_up(
+    media: &Media,
+    video_id: VideoId,
+    source_key: &str,
+    reason: &str,
+) -> Result<(), JobError> {
     media
         .store
-        .fail_asset(video_id, reason)
+        .fail_inspection(video_id, source_key, reason)
         .await
         .map_err(Problem::from)?;
     Ok(())
@@ -115,7 +120,12 @@ async fn look(media: &Media, video_id: VideoId, source_key: &str) -> Result<(), 
     let traceparent = telemetry::current_traceparent();
     media
         .store
-        .record_plan(video_id, &source, &plan, traceparent.as_deref())
+        .record_plan(
+            (video_id, source_key),
+            &source,
+            &plan,
+            traceparent.as_deref(),
+        )
         .await?;
     Ok(())
 }

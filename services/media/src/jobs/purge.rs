@@ -60,8 +60,15 @@ async fn purge(media: &Media, purge: Purge) -> Result<(), Problem> {
             if let Some(key) = source_key {
                 delete_source(media, &key).await?;
             }
+            // A place of before uploads had their own may have been used again.
+            let holdings = media.store.holdings_of(&[place.video_id]).await?;
+            let counts_on = |key: &str| {
+                let holding = holdings.get(&place.video_id);
+                holding.is_some_and(|holding| holding.counts_on_place_of(key))
+            };
             for prefix in [place.media(), place.images()] {
-                delete_below(media, &prefix, |key| Place::of(key) == Some(place)).await?;
+                let is_to_go = |key: &str| Place::of(key) == Some(place) && !counts_on(key);
+                delete_below(media, &prefix, is_to_go).await?;
             }
         }
         Purge::Source { source_key } => delete_source(media, &source_key).await?,

@@ -14,7 +14,6 @@ use amphi_chassis::db::now_us;
 use amphi_chassis::jobs::JobError;
 use amphi_contracts::VideoId;
 
-use crate::domain::upload::UploadState;
 use crate::inventory::sources_counted_on;
 use crate::keys::{IMAGES, MEDIA, SOURCES, made_s, video_of};
 use crate::media::Media;
@@ -47,12 +46,9 @@ pub async fn expire_uploads(media: &Media) -> Result<usize, Problem> {
             let Some(_lock) = media.locks.try_lock(upload.id) else {
                 continue;
             };
-            if upload.state == UploadState::Open {
-                // Bytes before row: what is left by a crash between the two is found again.
-                media.blobs.partial(&upload.source_key())?.delete().await?;
-            }
-            media.store.remove_upload(upload.id, EXPIRED).await?;
-            count += 1;
+            // Its bytes go once its row has gone: another process may just have taken more of them.
+            let removed = media.store.expire_upload(upload.id, EXPIRED).await?;
+            count += usize::from(removed);
         }
         if count == before {
             return Ok(count);

@@ -127,9 +127,14 @@ impl Store {
         Ok(ids.map(|(video_id, upload_id)| place_from(video_id, upload_id)))
     }
 
-    /// Ends an asset with a reason for people, and forgets what was made of it. Nothing happens to one that is ready,
-    /// failed or gone already.
-    pub async fn fail_asset(&self, video_id: VideoId, why: &str) -> Result<bool, Error> {
+    /// Ends an asset whose source cannot be used, with a reason for people. Nothing happens to one that does not wait for its
+    /// inspection, or that another source has come for meanwhile.
+    pub async fn fail_inspection(
+        &self,
+        video_id: VideoId,
+        source_key: &str,
+        why: &str,
+    ) -> Result<bool, Error> {
         let failed = self
             .db
             .write(|txn| {
@@ -137,11 +142,11 @@ impl Store {
                     let Some(asset) = locked(txn, video_id).await? else {
                         return Ok(false);
                     };
-                    let may_fail = advance(convert::state_of(&asset.state)?, Step::Failed).is_ok();
-                    if may_fail {
+                    let is_waiting = is_inspected(&asset, source_key)?;
+                    if is_waiting {
                         fail(txn, asset, why, None).await?;
                     }
-                    Ok::<_, Error>(may_fail)
+                    Ok::<_, Error>(is_waiting)
                 })
             })
             .await?;
@@ -363,6 +368,12 @@ fn event_of(row: &asset::Model) -> Result<AssetStateChanged, Error> {
 pub(super) async fn tell<C: ConnectionTrait>(txn: &C, row: &asset::Model) -> Result<(), Error> {
     events::publish(txn, Role::Media, &event_of(row)?).await?;
     Ok(())
+}
+
+/// Whether the asset waits for this source to be looked into.
+pub(super) fn is_inspected(asset: &asset::Model, source_key: &str) -> Result<bool, Error> {
+    let state = convert::state_of(&asset.state)?;
+    Ok(state == AssetState::Inspecting && asset.source_key.as_deref() == Some(source_key))
 }
 
 /// Where what is made of the asset's upload lies.

@@ -10,7 +10,7 @@ use sea_orm::{
     PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use super::convert::{self, signed, signed32, unsigned, unsigned32};
+use super::convert::{signed, signed32, unsigned, unsigned32};
 use super::entities::{asset, rendition, segment, task};
 use super::{Store, assets};
 use crate::domain::asset::{AssetState, Step, state_name};
@@ -24,10 +24,10 @@ pub(super) const AUDIO: &str = "audio";
 
 impl Store {
     /// Records what the source holds and queues what is to be made of it. Does nothing when that was done before, or
-    /// when the asset is gone or has failed meanwhile.
+    /// when the asset is gone, has failed or waits for another source meanwhile.
     pub async fn record_plan(
         &self,
-        video_id: VideoId,
+        (video_id, source_key): (VideoId, &str),
         source: &SourceInfo,
         plan: &EncodePlan,
         traceparent: Option<&str>,
@@ -42,7 +42,7 @@ impl Store {
                     let Some(asset) = assets::locked(txn, video_id).await? else {
                         return Ok(());
                     };
-                    if convert::state_of(&asset.state)? != AssetState::Inspecting {
+                    if !assets::is_inspected(&asset, source_key)? {
                         return Ok(());
                     }
                     rendition::Entity::insert_many(rendition_rows(video_id, plan))

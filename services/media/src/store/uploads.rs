@@ -153,6 +153,28 @@ impl Store {
         Ok(removed)
     }
 
+    /// Takes an upload away whose time is over. False if it is not, by now: bytes have come.
+    pub async fn expire_upload(&self, id: UploadId, why: &str) -> Result<bool, Error> {
+        let removed = self
+            .db
+            .write(|txn| {
+                Box::pin(async move {
+                    // The asset is locked first, as by whoever takes bytes.
+                    if let Some((_, row)) = asset_and_upload(txn, id).await?
+                        && row.expires_at_us > now_us()
+                    {
+                        return Ok(None);
+                    }
+                    remove_upload(txn, id, why).await
+                })
+            })
+            .await?;
+        if let Some(upload) = &removed {
+            self.changed(upload.video_id);
+        }
+        Ok(removed.is_some())
+    }
+
     /// Uploads whose time is over, at most `limit` of them.
     pub async fn expired_uploads(&self, limit: u64) -> Result<Vec<Upload>, Error> {
         let rows = upload::Entity::find()

@@ -3,7 +3,7 @@
 use amphi_contracts::events::AssetState;
 use http::StatusCode;
 
-use crate::support::{House, clips};
+use crate::support::{House, clips, until};
 
 #[tokio::test]
 async fn what_is_no_video_fails_with_its_reason_and_leaves_nothing() {
@@ -114,5 +114,8 @@ async fn a_failed_video_takes_a_new_source() {
         .wait_for(&first.video_id, AssetState::Encoding)
         .await;
     assert_eq!(asset.reason, "");
-    assert_eq!(house.blobs_below("sources").await.len(), 1);
+    until("the first source to go", async || {
+        house.blobs_below("sources").await.len() == 1
+    })
+    .await;
 }

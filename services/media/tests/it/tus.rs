@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::time::Duration;
 
 use amphi_contracts::events::AssetState;
 use http::{Method, StatusCode};
@@ -451,8 +452,17 @@ async fn two_requests_do_not_write_to_one_upload() {
     feed.send(vec![b'x'; 10]).await;
     until("the first one writes", async || upload.offset().await == 10).await;
     // Kept fed, the first one holds its place.
-    feed.send(vec![b'x'; 1]).await;
-    let second = upload.patch(10, b"y").await;
+    let second = upload.patch(10, b"y");
+    let feeding = async {
+        loop {
+            feed.send(vec![b'x'; 1]).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    let second = tokio::select! {
+        second = second => second,
+        () = feeding => unreachable!(),
+    };
     assert_eq!(second.status(), StatusCode::LOCKED);
     assert_eq!(second.code(), "upload_locked");
     drop(feed);

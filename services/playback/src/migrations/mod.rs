@@ -22,8 +22,38 @@ impl MigratorTrait for Migrator {
                 "playback_0007_resume_positions_by_video",
                 resume_positions_by_video,
             ),
+            create_index("playback_0008_resume_positions_by_time", || {
+                by_time(
+                    "playback_resume_positions_by_time",
+                    resume_position::Entity,
+                    resume_position::Column::UpdatedAtUs,
+                )
+            }),
+            create_index("playback_0009_video_locks_by_time", || {
+                by_time(
+                    "playback_video_locks_by_time",
+                    video_lock::Entity,
+                    video_lock::Column::LockedAtUs,
+                )
+            }),
+            create_index("playback_0010_ended_sign_ins_by_time", || {
+                by_time(
+                    "playback_ended_sign_ins_by_time",
+                    ended_sign_in::Entity,
+                    ended_sign_in::Column::EndedAtUs,
+                )
+            }),
         ]
     }
+}
+
+/// For the sweep.
+fn by_time(
+    name: &'static str,
+    table: impl IntoTableRef,
+    time: impl IntoIndexColumn,
+) -> IndexCreateStatement {
+    Index::create().name(name).table(table).col(time).take()
 }
 
 fn sessions() -> TableCreateStatement {

@@ -3,10 +3,14 @@
 use amphi_chassis::db::now_us;
 use amphi_contracts::{AccountId, VideoId};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
+use uuid::Uuid;
 
 use super::Store;
 use super::entity::resume_position;
+
+/// Rows deleted in one transaction.
+const BATCH: u64 = 500;
 
 impl Store {
     /// Milliseconds from the start of the video; absent when the account has not stopped in it.
@@ -56,15 +60,35 @@ impl Store {
             .await
     }
 
-    /// Forgets where anybody stopped in a video.
-    pub async fn forget_resume_positions(
-        txn: &impl ConnectionTrait,
-        video_id: VideoId,
-    ) -> Result<(), DbErr> {
-        resume_position::Entity::delete_many()
-            .filter(resume_position::Column::VideoId.eq(video_id.as_uuid()))
-            .exec(txn)
-            .await?;
-        Ok(())
+    /// Forgets where anybody stopped in a video, in bounded steps: many may have watched it.
+    pub async fn forget_resume_positions(&self, video_id: VideoId) -> Result<(), DbErr> {
+        use resume_position::Column;
+        let is_of_video = || Column::VideoId.eq(video_id.as_uuid());
+        loop {
+            let accounts: Vec<Uuid> = resume_position::Entity::find()
+                .select_only()
+                .column(Column::AccountId)
+                .filter(is_of_video())
+                .limit(BATCH)
+                .into_tuple()
+                .all(self.db.read())
+                .await?;
+            if accounts.is_empty() {
+                return Ok(());
+            }
+            let accounts = &accounts;
+            self.db
+                .write(|txn| {
+                    Box::pin(async move {
+                        resume_position::Entity::delete_many()
+                            .filter(Column::AccountId.is_in(accounts.iter().copied()))
+                            .filter(is_of_video())
+                            .exec(txn)
+                            .await?;
+                        Ok::<_, DbErr>(())
+                    })
+                })
+                .await?;
+        }
     }
 }

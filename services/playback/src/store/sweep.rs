@@ -44,36 +44,55 @@ impl Store {
 
     /// Forgets locks and ended sign-ins set before this time, when every session that they ended has expired.
     pub async fn sweep_locks(&self, before_us: i64) -> Result<(), DbErr> {
-        self.db
-            .write(|txn| {
-                Box::pin(async move {
-                    video_lock::Entity::delete_many()
-                        .filter(video_lock::Column::LockedAtUs.lt(before_us))
-                        .exec(txn)
-                        .await?;
-                    ended_sign_in::Entity::delete_many()
-                        .filter(ended_sign_in::Column::EndedAtUs.lt(before_us))
-                        .exec(txn)
-                        .await?;
-                    Ok(())
-                })
-            })
+        self.sweep_before::<video_lock::Entity>(video_lock::Column::LockedAtUs, before_us)
+            .await?;
+        self.sweep_before::<ended_sign_in::Entity>(ended_sign_in::Column::EndedAtUs, before_us)
             .await
     }
 
     /// Forgets positions saved before this time.
     pub async fn sweep_resume_positions(&self, before_us: i64) -> Result<(), DbErr> {
-        self.db
-            .write(|txn| {
-                Box::pin(async move {
-                    resume_position::Entity::delete_many()
-                        .filter(resume_position::Column::UpdatedAtUs.lt(before_us))
-                        .exec(txn)
-                        .await?;
-                    Ok(())
+        self.sweep_before::<resume_position::Entity>(
+            resume_position::Column::UpdatedAtUs,
+            before_us,
+        )
+        .await
+    }
+
+    /// Deletes rows whose time is before this one, the oldest first. `time` has an index.
+    async fn sweep_before<E: EntityTrait>(
+        &self,
+        time: E::Column,
+        before_us: i64,
+    ) -> Result<(), DbErr> {
+        loop {
+            // The time up to which one batch goes; rows of one time go together.
+            let end_of_batch: Option<i64> = E::find()
+                .select_only()
+                .column(time)
+                .filter(time.lt(before_us))
+                .order_by_asc(time)
+                .offset(BATCH - 1)
+                .limit(1)
+                .into_tuple()
+                .one(self.db.read())
+                .await?;
+            let until_us = end_of_batch.unwrap_or(before_us - 1);
+            self.db
+                .write(|txn| {
+                    Box::pin(async move {
+                        E::delete_many()
+                            .filter(time.lte(until_us))
+                            .exec(txn)
+                            .await?;
+                        Ok::<_, DbErr>(())
+                    })
                 })
-            })
-            .await
+                .await?;
+            if end_of_batch.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     /// Forgets keys of these numbers.

@@ -2,9 +2,11 @@
 
 use amphi_chassis::Role;
 use amphi_chassis::auth::AccountRole;
+use amphi_chassis::testing::eventually;
 use amphi_contracts::events::{SessionRevoked, VideoDeleted, VideoVisibilityChanged};
 use amphi_contracts::proto::playback::v1::CreateGrantsRequest;
-use amphi_contracts::{AccountId, SessionId};
+use amphi_contracts::{AccountId, SessionId, VideoId};
+use amphi_playback::store::Store;
 use http::StatusCode;
 
 use crate::world::World;
@@ -95,6 +97,28 @@ async fn a_deleted_video_plays_for_nobody() {
     change_visibility(&world, "private").await;
     change_visibility(&world, "public").await;
     assert_eq!(world.get(&owner).await.code(), "playback_session_revoked");
+}
+
+#[tokio::test]
+async fn where_people_stopped_in_a_deleted_video_is_forgotten() {
+    let world = World::new().await;
+    let store = Store::new(world.process.database(Role::Playback));
+    let (account_id, other_id) = (AccountId::generate(), VideoId::generate());
+    for video_id in [world.video_id, other_id] {
+        let saved = store.save_resume_position(account_id, video_id, 7).await;
+        saved.unwrap();
+    }
+    let deleted = VideoDeleted {
+        video_id: world.video_id,
+    };
+    world.tell(&deleted).await;
+    eventually("the position to be forgotten", async || {
+        let position = store.resume_position(account_id, world.video_id).await;
+        position.unwrap().is_none().then_some(())
+    })
+    .await;
+    let kept = store.resume_position(account_id, other_id).await.unwrap();
+    assert_eq!(kept, Some(7));
 }
 
 #[tokio::test]

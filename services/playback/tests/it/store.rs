@@ -6,8 +6,10 @@ use amphi_chassis::testing::on_each_engine;
 use amphi_contracts::{AccountId, PlaybackSessionId, SessionId, VideoId};
 use amphi_playback::Migrator;
 use amphi_playback::domain::{Session, VideoLock};
+use amphi_playback::store::entity::resume_position;
 use amphi_playback::store::{SessionState, Store};
-use sea_orm::DbErr;
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
 
 fn session(video_id: Option<VideoId>, sign_in_id: Option<SessionId>) -> Session {
     Session {
@@ -119,6 +121,58 @@ async fn a_sweep_forgets_what_has_expired_and_nothing_else() {
         store.sweep_resume_positions(now_us() + 1).await.unwrap();
         let swept = store.resume_position(account_id, video_id).await.unwrap();
         assert_eq!(swept, None);
+    })
+    .await;
+}
+
+/// Positions of so many accounts in a video, saved one after the other up to now; a few at a time have the same time.
+async fn watched_by(store: &Store, video_id: VideoId, accounts: i64) -> i64 {
+    let now = now_us();
+    let row = |number: i64| resume_position::ActiveModel {
+        account_id: Set(AccountId::generate().as_uuid()),
+        video_id: Set(video_id.as_uuid()),
+        position_ms: Set(number),
+        updated_at_us: Set(now - accounts + number / 3),
+    };
+    let rows: Vec<_> = (0..accounts).map(row).collect();
+    let rows = &rows;
+    let written = store.db().write(|txn| {
+        Box::pin(async move {
+            resume_position::Entity::insert_many(rows.iter().cloned())
+                .exec_without_returning(txn)
+                .await
+        })
+    });
+    written.await.unwrap();
+    now - accounts
+}
+
+async fn positions(store: &Store, video_id: VideoId) -> u64 {
+    resume_position::Entity::find()
+        .filter(resume_position::Column::VideoId.eq(video_id.as_uuid()))
+        .count(store.db().read())
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn many_rows_are_forgotten_in_steps_and_not_one_too_many() {
+    on_each_engine(async |databases| {
+        let store = Store::new(databases.connect::<Migrator>(Role::Playback).await);
+        let (old, popular, other) = (
+            VideoId::generate(),
+            VideoId::generate(),
+            VideoId::generate(),
+        );
+        let first_us = watched_by(&store, old, 1_203).await;
+        store.sweep_resume_positions(first_us + 400).await.unwrap();
+        assert_eq!(positions(&store, old).await, 3);
+
+        watched_by(&store, popular, 1_001).await;
+        watched_by(&store, other, 2).await;
+        store.forget_resume_positions(popular).await.unwrap();
+        assert_eq!(positions(&store, popular).await, 0);
+        assert_eq!(positions(&store, other).await, 2);
     })
     .await;
 }

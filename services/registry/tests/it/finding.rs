@@ -29,7 +29,7 @@ fn member(registry: &str) -> TestProcessBuilder {
     TestProcess::builder()
         .setting("cluster.services.playback", registry.to_owned())
         .setting("rpc.discovery_interval_ms", 100)
-        .setting("rpc.lease_s", 3)
+        .setting("rpc.lease_s", 15)
 }
 
 /// A process that holds only a gateway without routes, and calls others.
@@ -86,8 +86,8 @@ async fn roles_find_each_other_and_are_forgotten_when_they_stop() {
     is_asked(&caller, "two").await;
     know(&guest, 2).await;
     one.stop().await;
-    // Given back, not run out: it is gone as soon as the process is.
-    assert_eq!(guest.up("AMPHI-PLAYBACK").await.len(), 1);
+    // Given back, and the caller knows.
+    know(&guest, 1).await;
     for _ in 0..20 {
         assert_eq!(asked(&caller).await.as_deref(), Some("two"));
     }
@@ -125,7 +125,7 @@ async fn who_dies_without_a_word_is_routed_around_and_dropped() {
     // A lease that nobody renews, as a dead process leaves it.
     let token = registry.registry_token(Role::Playback);
     let ours = RegistryUser::of(&registry).with_token(token);
-    let mut dead = crate::support::lasting("AMPHI-PLAYBACK", "dead", 3);
+    let mut dead = crate::support::lasting("AMPHI-PLAYBACK", "dead", 6);
     dead["ipAddr"] = "127.0.0.1".into();
     dead["port"]["$"] = free_address().port().into();
     assert_eq!(ours.register(&dead).await.status, StatusCode::NO_CONTENT);

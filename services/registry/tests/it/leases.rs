@@ -184,7 +184,7 @@ async fn the_list_of_a_virtual_address_has_the_hash_of_what_is_in_it() {
 #[tokio::test]
 async fn a_registry_that_starts_empty_gives_others_no_list_until_all_have_told_of_themselves() {
     let process = builder()
-        .setting("registry.empty_start_wait_ms", 2000)
+        .setting("registry.empty_start_wait_ms", 8_000)
         .start()
         .await;
     let foreign = RegistryUser::of(&process);
@@ -320,7 +320,7 @@ async fn when_too_many_fall_silent_at_once_nobody_is_dropped_until_they_are_hear
         .await;
     let guest = RegistryUser::of(&process);
     for id in ["a", "b", "c", "d"] {
-        guest.register(&lasting("SHOP", id, 1)).await;
+        guest.register(&lasting("SHOP", id, 5)).await;
     }
     let preserves = async |expected: bool| {
         let status = guest.get("/status").await.json();

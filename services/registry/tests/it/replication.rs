@@ -102,8 +102,8 @@ async fn registries_tell_each_other_over_mutual_tls() {
 async fn renewals_at_one_registry_keep_the_lease_at_the_other() {
     let (first, second) = two().await;
     let (here, there) = (RegistryUser::of(&first), RegistryUser::of(&second));
-    here.register(&lasting("SHOP", "lively", 2)).await;
-    here.register(&lasting("SHOP", "silent", 2)).await;
+    here.register(&lasting("SHOP", "lively", 10)).await;
+    here.register(&lasting("SHOP", "silent", 10)).await;
     knows(&there, &["lively", "silent"]).await;
     let updated = async || {
         let lively = there.get("/apps/SHOP/lively").await.json();

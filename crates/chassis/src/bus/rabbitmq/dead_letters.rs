@@ -1,5 +1,7 @@
 //! The queue of a role's dead letters.
 
+use std::time::{Duration, Instant};
+
 use amphi_contracts::proto::events::v1::Event;
 use lapin::options::{
     BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
@@ -45,11 +47,9 @@ pub(super) async fn replay(link: &Link, role: Role) -> Result<u64, BusError> {
         .map_err(failed)?;
     let (queue, dead) = (link.queue(role), link.dead_letters(role));
     // Not more than there are now: what is refused again meanwhile would go round for ever.
-    let found = link
-        .declare_queue(&channel, &dead, QueueDeclareOptions::durable(), quorum())
-        .await?;
+    let found = count(link, &channel, &dead).await?;
     let mut replayed = 0;
-    while replayed < u64::from(found.message_count()) {
+    while replayed < found {
         let got = channel
             .basic_get(dead.as_str().into(), BasicGetOptions::default())
             .await
@@ -88,6 +88,22 @@ pub(super) async fn replay(link: &Link, role: Role) -> Result<u64, BusError> {
     }
     connection.close().await;
     Ok(replayed)
+}
+
+/// Letters that are ready. What somebody has just looked at comes back a moment after he has left.
+async fn count(link: &Link, channel: &Channel, dead: &str) -> Result<u64, BusError> {
+    const COMES_BACK_WITHIN: Duration = Duration::from_secs(1);
+    const PAUSE: Duration = Duration::from_millis(50);
+    let asked = Instant::now();
+    loop {
+        let found = link
+            .declare_queue(channel, dead, QueueDeclareOptions::durable(), quorum())
+            .await?;
+        if found.message_count() > 0 || asked.elapsed() >= COMES_BACK_WITHIN {
+            return Ok(found.message_count().into());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 async fn open(link: &Link, role: Role) -> Result<(OpenConnection, Channel), BusError> {
