@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use amphi_chassis::rpc::Clients;
+use amphi_chassis::telemetry::Seldom;
 use amphi_chassis::{Kind, Problem};
 use amphi_contracts::proto::identity::v1::BatchGetAccountsRequest;
 use amphi_contracts::proto::media::v1::{Asset, BatchGetAssetsRequest, GetAssetRequest};
@@ -95,7 +96,10 @@ fn or_default_when_away<T: Default>(
     match answer.map_err(Problem::from) {
         Ok(answer) => Ok(answer.into_inner()),
         Err(problem) if problem.kind.is_away() => {
-            tracing::warn!(code = %problem.code, detail = %problem.detail, "an answer goes out without what a service adds to it");
+            static SAID: Seldom = Seldom::new();
+            if SAID.may_say() {
+                tracing::warn!(code = %problem.code, detail = %problem.detail, "answers go out without what a service adds to them");
+            }
             Ok(T::default())
         }
         Err(problem) => Err(problem),

@@ -6,6 +6,7 @@ mod files;
 mod key;
 mod listing;
 mod local;
+mod pages;
 #[cfg(feature = "s3")]
 mod s3;
 mod store;
@@ -16,6 +17,7 @@ pub use error::BlobError;
 pub use file::BlobFile;
 pub use key::{BlobKey, KEY_BYTES_MAX};
 pub use local::LocalBlobs;
+pub use pages::Pages;
 #[cfg(feature = "s3")]
 pub use s3::{S3Blobs, S3Presigner};
 pub use store::{

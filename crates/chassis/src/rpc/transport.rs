@@ -17,8 +17,8 @@ use super::call_context::CallContext;
 use super::clients::Shared;
 use super::method::Method;
 use super::peers::{Lane, Picked, Tried};
-use crate::tls::{self, Seldom};
-use crate::{Role, telemetry};
+use crate::telemetry::{self, Seldom};
+use crate::{Role, tls};
 
 /// Which of a role's services is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

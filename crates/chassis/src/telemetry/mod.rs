@@ -25,6 +25,7 @@ mod log;
 mod metrics;
 pub mod otlp;
 mod recording;
+mod seldom;
 mod span;
 #[cfg(test)]
 mod testing;
@@ -40,6 +41,7 @@ pub use layer::{
     traceparent_of, unrecorded,
 };
 pub use metrics::Metrics;
+pub use seldom::Seldom;
 pub use span::{
     ATTRIBUTE_BYTES_MAX, ATTRIBUTES_PER_SPAN_MAX, Attributes, DB_SYSTEM, EVENTS_PER_SPAN_MAX,
     FinishedSpan, SERVER_SERVICE, SpanEvent, SpanKind, SpanStatus, cut,

@@ -12,9 +12,10 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::refusal::{Seldom, in_words};
+use super::refusal::in_words;
 use super::{InternalTls, refusal};
 use crate::Problem;
+use crate::telemetry::Seldom;
 
 /// The first byte of every TLS connection: a record with a handshake in it (RFC 8446 §5.1).
 const HANDSHAKE: u8 = 22;

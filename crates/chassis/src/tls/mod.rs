@@ -32,7 +32,7 @@ pub(crate) use accept::{HasCertificate, require_certificate};
 pub(crate) use connect::Connector;
 use material::{Digest, Material, provider};
 pub use material::{FileError, MaterialError};
-pub(crate) use refusal::{Seldom, is_certificate_alert, words_for};
+pub(crate) use refusal::{is_certificate_alert, words_for};
 use verify::{Current, OtherSide, OwnCertificate};
 
 use crate::config::{Config, ConfigError, InternalTlsConfig, InternalTlsKind};

@@ -2,8 +2,7 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{CertificateError, Error};
@@ -12,9 +11,6 @@ use super::shown;
 
 /// How rustls and whatever prints it begin with what the other side has against this one.
 const ALERT: &str = "received fatal alert: ";
-
-/// Between two lines of the log on the same matter.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// What is wrong with a certificate, seen from whoever refuses it.
 pub(super) fn certificate_in_words(error: &Error, name: &ServerName<'_>) -> String {
@@ -141,24 +137,4 @@ pub(super) fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error>
 fn moment(time: UnixTime) -> String {
     let since_1970 = Duration::from_secs(time.as_secs());
     shown(std::time::SystemTime::UNIX_EPOCH.checked_add(since_1970))
-}
-
-/// Lets a matter that strangers can bring up as often as they like be said once a second.
-#[derive(Debug)]
-pub(crate) struct Seldom(Mutex<Option<Instant>>);
-
-impl Seldom {
-    pub const fn new() -> Self {
-        Self(Mutex::new(None))
-    }
-
-    pub fn may_say(&self) -> bool {
-        let now = Instant::now();
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let may = last.is_none_or(|last| now.duration_since(last) >= PAUSE);
-        if may {
-            *last = Some(now);
-        }
-        may
-    }
 }

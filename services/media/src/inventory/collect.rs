@@ -7,12 +7,12 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, SystemTime};
 
 use amphi_chassis::Problem;
-use amphi_chassis::blob::{BlobEntry, BlobKey, Remains};
+use amphi_chassis::blob::{BlobEntry, Remains};
 use amphi_contracts::VideoId;
 use amphi_contracts::events::AssetState;
 use serde::Serialize;
 
-use super::{BLOBS_PAGE, Inventory, LISTED_MAX, sources_counted_on};
+use super::{Inventory, LISTED_MAX, sources_counted_on};
 use crate::domain::asset::is_final;
 use crate::domain::images;
 use crate::keys::{self, IMAGES, MEDIA, SOURCES, made_s};
@@ -106,14 +106,9 @@ impl Inventory {
         is_to_go: bool,
         collected: &mut Collected,
     ) -> Result<(), Problem> {
-        let mut after: Option<BlobKey> = None;
         let born_s = self.store.born_s().await?;
-        loop {
-            let page = self.blobs.list("", after.as_ref(), BLOBS_PAGE).await?;
-            let Some(last) = page.last() else {
-                return Ok(());
-            };
-            after = Some(last.key.clone());
+        let mut pages = self.blobs.pages("");
+        while let Some(page) = pages.next().await? {
             collected.blobs += page.len() as u64;
             let (ours, foreign): (Vec<BlobEntry>, Vec<BlobEntry>) =
                 page.into_iter().partition(|entry| {
@@ -137,6 +132,7 @@ impl Inventory {
                 collected.add(entry.key.to_string(), entry.size);
             }
         }
+        Ok(())
     }
 
     async fn known_of(&self, entries: &[BlobEntry]) -> Result<Known, Problem> {
@@ -181,17 +177,9 @@ impl Inventory {
         is_to_go: bool,
         collected: &mut Collected,
     ) -> Result<(), Problem> {
-        let mut after: Option<BlobKey> = None;
         let born_s = self.store.born_s().await?;
-        loop {
-            let page = self
-                .blobs
-                .list_partials(SOURCES, after.as_ref(), BLOBS_PAGE)
-                .await?;
-            let Some(last) = page.last() else {
-                return Ok(());
-            };
-            after = Some(last.key.clone());
+        let mut pages = self.blobs.partial_pages(SOURCES);
+        while let Some(page) = pages.next().await? {
             let old: Vec<BlobEntry> = page
                 .into_iter()
                 .filter(|entry| entry.modified < before)
@@ -212,6 +200,7 @@ impl Inventory {
                 collected.add(format!("{} (partial)", entry.key), entry.size);
             }
         }
+        Ok(())
     }
 }
 

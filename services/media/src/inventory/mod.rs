@@ -23,7 +23,6 @@ pub use verify::{Fault, Verified, Wrong};
 
 /// Faults and orphans that are told one by one; beyond that they are only counted.
 pub const LISTED_MAX: usize = 10_000;
-const BLOBS_PAGE: usize = 1_000;
 const VTT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Which of these sources are still received, or are complete and wait to be looked into: an upload that is over may be forgotten
@@ -76,16 +75,12 @@ impl Inventory {
     /// What lies below a prefix, with its bytes.
     async fn sizes_below(&self, prefix: &str) -> Result<HashMap<String, u64>, Problem> {
         let mut sizes = HashMap::new();
-        let mut after = None;
-        loop {
-            let page = self.blobs.list(prefix, after.as_ref(), BLOBS_PAGE).await?;
-            let Some(last) = page.last() else {
-                return Ok(sizes);
-            };
-            after = Some(last.key.clone());
+        let mut pages = self.blobs.pages(prefix);
+        while let Some(page) = pages.next().await? {
             let sized = page.iter().map(|entry| (entry.key.to_string(), entry.size));
             sizes.extend(sized);
         }
+        Ok(sizes)
     }
 
     /// The sprite sheets that the storyboard of a video names; `None` if it cannot be told.

@@ -13,7 +13,6 @@ use crate::keys::{self, Place};
 use crate::media::Media;
 
 pub const KIND: &str = "media.purge";
-const LIST_PAGE: usize = 1_000;
 
 /// What to take away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,17 +97,13 @@ async fn delete_below(
     prefix: &str,
     is_to_go: impl Fn(&str) -> bool,
 ) -> Result<(), Problem> {
-    let mut after = None;
-    loop {
-        let page = media.blobs.list(prefix, after.as_ref(), LIST_PAGE).await?;
+    let mut pages = media.blobs.pages(prefix);
+    while let Some(page) = pages.next().await? {
         for key in page.iter().map(|entry| entry.key.as_str()) {
             if is_to_go(key) {
                 media.blobs.delete(key).await?;
             }
         }
-        match page.into_iter().next_back() {
-            Some(last) => after = Some(last.key),
-            None => return Ok(()),
-        }
     }
+    Ok(())
 }

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use amphi_chassis::Problem;
-use amphi_chassis::blob::{BlobEntry, BlobKey};
+use amphi_chassis::blob::BlobEntry;
 use amphi_chassis::db::now_us;
 use amphi_chassis::jobs::JobError;
 use amphi_contracts::VideoId;
@@ -20,7 +20,6 @@ use crate::media::Media;
 
 pub const KIND: &str = "media.sweep";
 const EXPIRED_PAGE: u64 = 100;
-const BLOBS_PAGE: usize = 1_000;
 const EXPIRED: &str = "The upload was not finished in time.";
 
 pub async fn run(media: Media) -> Result<(), JobError> {
@@ -65,13 +64,8 @@ pub async fn remove_orphans(media: &Media) -> Result<usize, Problem> {
     let mut strangers = 0;
     let born_s = media.store.born_s().await?;
     for area in [SOURCES, MEDIA, IMAGES] {
-        let mut after: Option<BlobKey> = None;
-        loop {
-            let page = media.blobs.list(area, after.as_ref(), BLOBS_PAGE).await?;
-            let Some(last) = page.last() else {
-                break;
-            };
-            after = Some(last.key.clone());
+        let mut pages = media.blobs.pages(area);
+        while let Some(page) = pages.next().await? {
             let swept = remove_orphans_among(media, area, &page, born_s).await?;
             removed += swept.removed;
             strangers += swept.strangers;
@@ -91,17 +85,9 @@ pub async fn remove_orphans(media: &Media) -> Result<usize, Problem> {
 /// while somebody, who is then stopped, begins to write to it.
 async fn remove_orphaned_partials(media: &Media) -> Result<usize, Problem> {
     let mut removed = 0;
-    let mut after: Option<BlobKey> = None;
     let born_s = media.store.born_s().await?;
-    loop {
-        let page = media
-            .blobs
-            .list_partials(SOURCES, after.as_ref(), BLOBS_PAGE)
-            .await?;
-        let Some(last) = page.last() else {
-            return Ok(removed);
-        };
-        after = Some(last.key.clone());
+    let mut pages = media.blobs.partial_pages(SOURCES);
+    while let Some(page) = pages.next().await? {
         let old: Vec<&str> = page
             .iter()
             .map(|entry| entry.key.as_str())
@@ -112,6 +98,7 @@ async fn remove_orphaned_partials(media: &Media) -> Result<usize, Problem> {
             removed += usize::from(media.blobs.partial(key)?.delete().await?);
         }
     }
+    Ok(removed)
 }
 
 /// Of how many videos.
