@@ -109,6 +109,14 @@ impl TestServer {
         self.order("kill");
     }
 
+    /// Runs a line of shell as the server's user, with its environment: `"$BIN"/…` is a program of the same package.
+    ///
+    /// # Panics
+    /// When it fails; the log has what it said.
+    pub fn run(&mut self, line: &str) {
+        self.order(&format!("run {line}"));
+    }
+
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -266,6 +274,7 @@ while read -r order; do
         start) serve </dev/null >>"$DIR/log" 2>&1 & server=$! ;;
         stop) end "$STOP" "$server" ;;
         kill) end KILL "$(family "$server")" ;;
+        run\ *) (eval "${order#run }") </dev/null >>"$DIR/log" 2>&1 || order=failed ;;
     esac
     echo "$order"
 done

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use amphi_chassis::bus::{self, Broker, Kind, Settings};
 use amphi_chassis::events::Relay;
 use amphi_chassis::testing::{
-    Engine, Line, Proxy, TestBroker, TestDatabases, TestKafka, eventually,
+    Engine, Line, Proxy, ServerKind, TestBroker, TestDatabases, TestKafka, TestServer, eventually,
 };
 use amphi_chassis::{Role, Secret};
 use amphi_contracts::VideoId;
@@ -299,6 +299,40 @@ async fn a_rabbitmq_that_cannot_be_used_says_why_within_five_seconds() {
             .contains("amqp://"),
         "the form is told"
     );
+}
+
+#[tokio::test]
+async fn a_user_of_rabbitmq_with_too_few_rights_is_told_which_is_missing() {
+    let mut server = TestServer::start(ServerKind::RabbitMq);
+    server.run(r#""$BIN"/rabbitmqctl add_user amphi hunter2"#);
+    let settings = Settings {
+        kind: Kind::RabbitMq,
+        url: Secret::new(format!("amqp://amphi:hunter2@{}/%2f", server.address())),
+        ..TestBroker::rabbitmq().settings()
+    };
+    let all = format!("'^{}.*'", settings.prefix);
+    let none = "'^$'".to_owned();
+    for (configure, write, read, missing) in [
+        (&none, &all, &all, Some("configure access")),
+        (&all, &none, &all, Some("write access")),
+        (&all, &all, &none, Some("read access")),
+        (&all, &all, &all, None),
+    ] {
+        server.run(&format!(
+            r#""$BIN"/rabbitmqctl set_permissions amphi {configure} {write} {read}"#
+        ));
+        match (bus::open(&settings).await, missing) {
+            (Ok(_), None) => {}
+            (Err(error), Some(missing)) => {
+                let error = error.to_string();
+                assert!(error.contains(missing), "{missing}: {error}");
+                let cure = "Allow the user to configure, write and read";
+                assert!(error.contains(cure), "{error}");
+                assert!(!error.contains("hunter2"), "{error}");
+            }
+            (opened, missing) => panic!("without {missing:?}: {opened:?}"),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
