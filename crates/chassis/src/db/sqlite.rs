@@ -1,17 +1,19 @@
 //! SQLite: one file, one writer connection, several readers.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sea_orm::SqlxSqliteConnector;
 use sea_orm::sqlx::pool::PoolOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{Sqlite, SqlitePool};
+use sea_orm::{DbErr, SqlxSqliteConnector};
 
 use super::connect::{Opened, db_err};
 use super::migrations::MigrationLock;
-use super::{ConnectError, Settings};
+use super::{ConnectError, Settings, is_contention};
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// The write-ahead log is cut back to this after a checkpoint, bytes.
 const WAL_BYTES_KEPT: &str = "33554432";
 
@@ -23,24 +25,24 @@ pub(super) async fn open(url: &str, settings: &Settings) -> Result<Opened, Conne
             source,
         })?;
     }
-    let not_opened = |error| ConnectError::File {
+    let not_opened = |source| ConnectError::File {
         path: path.clone(),
-        source: db_err(error),
+        source,
     };
     let writer = PoolOptions::new()
         .max_connections(1)
         .idle_timeout(None)
         .max_lifetime(None)
         .acquire_timeout(settings.statement_timeout())
-        .test_before_acquire(false)
-        .connect_with(options(&path).create_if_missing(true))
+        .test_before_acquire(false);
+    let writer = connect(writer, options(&path).create_if_missing(true))
         .await
         .map_err(not_opened)?;
     let reader = PoolOptions::new()
         .max_connections(settings.max_connections.max(1))
         .acquire_timeout(settings.statement_timeout())
-        .test_before_acquire(false)
-        .connect_with(options(&path).pragma("query_only", "ON"))
+        .test_before_acquire(false);
+    let reader = connect(reader, options(&path).pragma("query_only", "ON"))
         .await
         .map_err(not_opened)?;
     Ok(Opened {
@@ -48,6 +50,25 @@ pub(super) async fn open(url: &str, settings: &Settings) -> Result<Opened, Conne
         writer: SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
         lock: MigrationLock::Sqlite,
     })
+}
+
+/// Connects, also while another process makes the same file what it is to be: whoever changes the journal of a new file locks it, and
+/// SQLite does not wait for that lock by itself.
+async fn connect(
+    pool: PoolOptions<Sqlite>,
+    options: SqliteConnectOptions,
+) -> Result<SqlitePool, DbErr> {
+    let began = Instant::now();
+    loop {
+        let error = match pool.clone().connect_with(options.clone()).await {
+            Ok(pool) => return Ok(pool),
+            Err(error) => db_err(error),
+        };
+        if !is_contention(&error) || began.elapsed() > BUSY_TIMEOUT {
+            return Err(error);
+        }
+        tokio::time::sleep(BUSY_PAUSE).await;
+    }
 }
 
 /// A commit is on the disk before it is acknowledged (`synchronous = FULL`), power cut or not.

@@ -448,6 +448,27 @@ async fn replicas_that_start_together_create_and_migrate_once() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn all_who_open_a_new_file_at_once_get_it() {
+    for _ in 0..300 {
+        let databases = &TestDatabases::create(Engine::Sqlite);
+        let settings = &db::Settings {
+            url: Secret::new(databases.url()),
+            max_connections: 2,
+            statement_timeout_ms: 5_000,
+            migrate_at_start: false,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let opening = (0..16).map(|_| {
+            let (settings, folder) = (settings.clone(), folder.path().to_owned());
+            tokio::spawn(async move { Db::connect(&settings, Role::Catalog, &folder).await })
+        });
+        for opened in futures::future::join_all(opening).await {
+            opened.unwrap().unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn pending_migrations_are_named_without_changing_anything() {
     on_each_engine(async |databases| {
