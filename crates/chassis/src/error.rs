@@ -252,7 +252,8 @@ impl std::fmt::Display for DisplayChain<'_> {
 impl From<sea_orm::DbErr> for Problem {
     /// A database that is away or overloaded is no fault of ours in the code: the caller may try again.
     fn from(error: sea_orm::DbErr) -> Self {
-        if !crate::db::is_connection_lost(&error) && !crate::db::is_contention(&error) {
+        use crate::db::{is_connection_lost, is_contention, is_cut_off};
+        if !is_connection_lost(&error) && !is_contention(&error) && !is_cut_off(&error) {
             return Self::internal(error);
         }
         tracing::warn!(%error, "the database is unavailable");

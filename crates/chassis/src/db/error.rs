@@ -1,5 +1,6 @@
 //! What can go wrong with a database, told so that it can be mended.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -70,42 +71,72 @@ pub enum ConnectError {
     Database { target: String, source: DbErr },
 }
 
-/// Whether two transactions were in each other's way, so that the same work may succeed if it is done again. A statement that is cut
-/// off by the time limit counts as well: most often it has waited for a lock.
+/// Whether two transactions were in each other's way, so that the same work may succeed if it is done again.
 #[must_use]
 pub fn is_contention(error: &(dyn Error + 'static)) -> bool {
-    let Some(database_error) = find(error).and_then(|found| found.as_database_error()) else {
-        return false;
-    };
-    let code = database_error.code().unwrap_or_default();
-    if let Some(mysql) = database_error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
-        const LOCK_WAIT_TIMEOUT: u16 = 1205;
-        const DEADLOCK: u16 = 1213;
-        /// `max_statement_time` of MariaDB, `max_execution_time` of MySQL.
-        const CUT_OFF: [u16; 2] = [1969, 3024];
-        let number = mysql.number();
-        return matches!(number, LOCK_WAIT_TIMEOUT | DEADLOCK) || CUT_OFF.contains(&number);
+    match code_of(error) {
+        Some(Code::MySql(number)) => {
+            const LOCK_WAIT_TIMEOUT: u16 = 1205;
+            const DEADLOCK: u16 = 1213;
+            matches!(number, LOCK_WAIT_TIMEOUT | DEADLOCK)
+        }
+        Some(Code::Postgres(code)) => {
+            const SERIALIZATION_FAILURE: &str = "40001";
+            const DEADLOCK_DETECTED: &str = "40P01";
+            const LOCK_NOT_AVAILABLE: &str = "55P03";
+            [SERIALIZATION_FAILURE, DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE].contains(&code.as_ref())
+        }
+        Some(Code::Sqlite(primary)) => {
+            const BUSY: u32 = 5;
+            const LOCKED: u32 = 6;
+            matches!(primary, BUSY | LOCKED)
+        }
+        None => false,
     }
+}
+
+/// Whether a statement took longer than it may: most often it has waited for somebody else's lock. Of a commit it is not certain that it
+/// did not take place.
+#[must_use]
+pub fn is_cut_off(error: &(dyn Error + 'static)) -> bool {
+    match code_of(error) {
+        Some(Code::MySql(number)) => {
+            /// `max_statement_time` of MariaDB.
+            const STATEMENT_TIMEOUT: u16 = 1969;
+            /// `max_execution_time` of MySQL.
+            const QUERY_TIMEOUT: u16 = 3024;
+            matches!(number, STATEMENT_TIMEOUT | QUERY_TIMEOUT)
+        }
+        Some(Code::Postgres(code)) => {
+            const QUERY_CANCELED: &str = "57014";
+            code == QUERY_CANCELED
+        }
+        Some(Code::Sqlite(_)) | None => false,
+    }
+}
+
+/// What the server says of an error.
+enum Code<'a> {
+    MySql(u16),
+    /// SQLSTATE.
+    Postgres(Cow<'a, str>),
+    /// The primary one.
+    Sqlite(u32),
+}
+
+fn code_of<'a>(error: &'a (dyn Error + 'static)) -> Option<Code<'a>> {
+    let database_error = find(error)?.as_database_error()?;
+    if let Some(mysql) = database_error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        return Some(Code::MySql(mysql.number()));
+    }
+    let code = database_error.code().unwrap_or_default();
     if database_error
         .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
         .is_some()
     {
-        const SERIALIZATION_FAILURE: &str = "40001";
-        const DEADLOCK_DETECTED: &str = "40P01";
-        const LOCK_NOT_AVAILABLE: &str = "55P03";
-        const CUT_OFF: &str = "57014";
-        return [
-            SERIALIZATION_FAILURE,
-            DEADLOCK_DETECTED,
-            LOCK_NOT_AVAILABLE,
-            CUT_OFF,
-        ]
-        .contains(&code.as_ref());
+        return Some(Code::Postgres(code));
     }
-    const SQLITE_BUSY: u32 = 5;
-    const SQLITE_LOCKED: u32 = 6;
-    let primary = code.parse::<u32>().unwrap_or_default() & 0xff;
-    matches!(primary, SQLITE_BUSY | SQLITE_LOCKED)
+    Some(Code::Sqlite(code.parse::<u32>().unwrap_or_default() & 0xff))
 }
 
 /// Whether the database could not be reached, or stopped answering: the fault is not in the statement.
@@ -117,23 +148,26 @@ pub fn is_connection_lost(error: &(dyn Error + 'static)) -> bool {
     let Some(found) = find(error) else {
         return false;
     };
-    if let Some(database_error) = found.as_database_error() {
-        // The server shuts down, crashes, starts or has no connection left.
-        if let Some(mysql) = database_error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+    // The server shuts down, crashes, starts or has no connection left.
+    match code_of(error) {
+        Some(Code::MySql(number)) => {
             const TOO_MANY_CONNECTIONS: u16 = 1040;
             const SERVER_SHUTDOWN: u16 = 1053;
             const CONNECTION_KILLED: u16 = 1927;
             return matches!(
-                mysql.number(),
+                number,
                 TOO_MANY_CONNECTIONS | SERVER_SHUTDOWN | CONNECTION_KILLED
             );
         }
-        let code = database_error.code().unwrap_or_default();
-        const IDLE_IN_TRANSACTION: &str = "25P03";
-        return matches!(
-            code.as_ref(),
-            "57P01" | "57P02" | "57P03" | "53300" | IDLE_IN_TRANSACTION
-        );
+        Some(Code::Postgres(code)) => {
+            const IDLE_IN_TRANSACTION: &str = "25P03";
+            return matches!(
+                code.as_ref(),
+                "57P01" | "57P02" | "57P03" | "53300" | IDLE_IN_TRANSACTION
+            );
+        }
+        Some(Code::Sqlite(_)) => return false,
+        None => {}
     }
     // What answers while we connect is a server that dies or comes up, or a line to nowhere.
     let is_new = matches!(find_db_err(error), Some(DbErr::Conn(_)));

@@ -24,7 +24,7 @@ use serde::Deserialize;
 
 use crate::{Role, Secret};
 
-pub use error::{ConnectError, is_connection_lost, is_contention};
+pub use error::{ConnectError, is_connection_lost, is_contention, is_cut_off};
 pub use migrations::{
     WithChassis, alter_table, create_index, create_table, drop_index, drop_table, with_chassis,
 };

@@ -14,7 +14,7 @@ use sea_orm::{
 };
 use tokio::sync::Notify;
 
-use super::{Db, is_connection_lost, is_contention};
+use super::{Db, is_connection_lost, is_contention, is_cut_off};
 
 const ATTEMPTS_MAX: u32 = 6;
 /// A transaction that has taken longer than this, waiting included, is not begun again.
@@ -105,8 +105,8 @@ enum Failure<E> {
 impl Db {
     /// Runs `work` in one transaction and commits it when it returns `Ok`; an error rolls back.
     ///
-    /// On SQLite it is `BEGIN IMMEDIATE` on the one writer connection. A deadlock, a serialization failure, a busy database
-    /// or a connection lost before the commit runs `work` again, a bounded number of times: it must have no effect outside
+    /// On SQLite it is `BEGIN IMMEDIATE` on the one writer connection. A deadlock, a serialization failure, a busy database,
+    /// a statement cut off by its time limit or a connection lost before the commit runs `work` again, a bounded number of times: it must have no effect outside
     /// of the transaction. Borrow what it needs before the closure, for example
     /// `let title = &title; db.write(|txn| Box::pin(async move { … })).await`.
     pub async fn write<'env, T, E, F>(&self, mut work: F) -> Result<T, E>
@@ -130,7 +130,9 @@ impl Db {
                 Err(failure) => failure,
             };
             let may_repeat = match &failure {
-                Failure::Before(error) => is_contention(error) || is_connection_lost(error),
+                Failure::Before(error) => {
+                    is_contention(error) || is_cut_off(error) || is_connection_lost(error)
+                }
                 Failure::Commit(error) => is_contention(error),
             };
             if !may_repeat || attempt == ATTEMPTS_MAX || started.elapsed() > REPEATED_WITHIN {
