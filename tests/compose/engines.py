@@ -35,12 +35,12 @@ def rabbitmq(plan: Plan) -> None:
         "RABBITMQ_ENABLED_PLUGINS_FILE": "/var/lib/rabbitmq/plugins",
         "RABBITMQ_LOGS": "-",
         "LANG": "C.UTF-8",
-        # A whole Erlang starts for each health check. It must not start the port mapper as well: that would end with the check,
-        # and the server with it.
         "RABBITMQ_CTL_ERL_ARGS": "+S 1 +sbwt none -start_epmd false",
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2 +sbwt none",
     }
-    plan.command = [f"{home}/rabbitmq-server"]
+    # A whole Erlang starts for each health check, and sees to it that there is a port mapper. One that it had to start would end
+    # with it, and the server with that: so there is one before anybody asks.
+    plan.command = ["/bin/sh", "-c", f"epmd -daemon && exec {home}/rabbitmq-server"]
     plan.health = [f"{home}/{plan.health[0]}", *plan.health[1:]]
 
 
