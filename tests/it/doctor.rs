@@ -166,6 +166,27 @@ fn processes_of_other_roles_are_asked_where_they_are_said_to_be() {
 }
 
 #[test]
+fn a_public_port_is_no_place_of_a_role() {
+    let folder = tempfile::tempdir().unwrap();
+    let anywhere = "127.0.0.1:0";
+    let args = [
+        "--roles",
+        "gateway",
+        "--listen",
+        anywhere,
+        "--internal-listen",
+        anywhere,
+    ];
+    let node = Node::serve(&folder.path().join("a"), &args, &[]);
+    let public = node.http.clone().unwrap();
+    let mut command = doctor(&folder.path().join("b"), &["--roles", "gateway"]);
+    let report = Report::of(command.env("AMPHI_CLUSTER__SERVICES__CATALOG", &public));
+    let finding = format!("catalog: {public} answers");
+    report.must_say("peers", "warning", &finding);
+    report.must_say("peers", "warning", "not as an internal port of Amphi does");
+}
+
+#[test]
 fn a_process_that_would_not_believe_our_certificate_is_told() {
     let (ours, theirs) = (TestAuthority::new("ours"), TestAuthority::new("theirs"));
     let folder = tempfile::tempdir().unwrap();

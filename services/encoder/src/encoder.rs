@@ -21,7 +21,9 @@ use crate::task;
 use crate::work_folder::WorkFolder;
 
 /// How long saying goodbye to a task may take when the process stops.
-const FAREWELL_TIME: Duration = Duration::from_secs(5);
+const FAREWELL_TIME: Duration = Duration::from_secs(3);
+/// For saying that a task failed, while nobody waits for this process to end.
+const REPORT_TIME: Duration = Duration::from_secs(10);
 
 /// What the workers of this process share.
 #[derive(Debug)]
@@ -173,7 +175,7 @@ impl Encoder {
                 let retryable = error.is_retryable();
                 tracing::warn!(task_id, video_id, took_ms, %error, detail, retryable, "encoding failed");
                 let reason = error.human_reason();
-                tokio::time::timeout(FAREWELL_TIME * 5, lease.fail(reason, retryable)).await
+                tokio::time::timeout(REPORT_TIME, lease.fail(reason, retryable)).await
             }
         };
         // Unsaid, the lease runs out and says it.

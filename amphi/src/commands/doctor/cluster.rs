@@ -7,7 +7,8 @@ use amphi_chassis::Role;
 use amphi_chassis::config::{Config, RegistryAddress, ServiceAddress};
 use amphi_chassis::tls::{self, InternalTls};
 use futures::future::join_all;
-use reqwest::{Client, StatusCode};
+use reqwest::Client;
+use serde_json::Value;
 
 use super::Check;
 
@@ -113,13 +114,17 @@ impl Place<'_> {
         match self.address {
             ServiceAddress::Fixed(url) => vec![self.ask_process(http, url).await],
             ServiceAddress::Dns { scheme, host, port } => {
-                let sockets = match tokio::net::lookup_host((host.as_str(), *port)).await {
+                let lookup = tokio::net::lookup_host((host.as_str(), *port));
+                let looked_up = match tokio::time::timeout(TIMEOUT, lookup).await {
+                    Ok(Ok(sockets)) => Ok(sockets),
+                    Ok(Err(error)) => Err(format!("{host} cannot be looked up: {error}")),
+                    Err(_) => Err(format!(
+                        "{host} cannot be looked up: the resolver is silent"
+                    )),
+                };
+                let sockets = match looked_up {
                     Ok(sockets) => sockets,
-                    Err(error) => {
-                        return vec![
-                            self.not_well(&format!("{host} cannot be looked up: {error}")),
-                        ];
-                    }
+                    Err(finding) => return vec![self.not_well(&finding)],
                 };
                 let urls: Vec<String> = sockets
                     .map(|socket| format!("{scheme}://{socket}"))
@@ -132,36 +137,44 @@ impl Place<'_> {
 
     /// With internal TLS, processes of this installation alone are answered.
     async fn ask_process(&self, http: &Client, url: &str) -> Check {
-        match http.get(format!("{url}/debug/peers")).send().await {
-            Ok(answer) if answer.status().is_success() => self.well(&format!("{url} answers")),
-            Ok(answer) => self.not_well(&format!(
-                "{url} answers {}, as no internal port of Amphi does",
-                answer.status()
-            )),
-            Err(error) => self.silent(url, error),
+        let answer = match http.get(format!("{url}/debug/peers")).send().await {
+            Ok(answer) => answer,
+            Err(error) => return self.silent(url, error),
+        };
+        let status = answer.status();
+        // The public port has a page for every address.
+        if status.is_success() && answer.json::<Value>().await.is_ok() {
+            return self.well(&format!("{url} answers"));
         }
+        self.not_well(&format!(
+            "{url} answers {status}, but not as an internal port of Amphi does"
+        ))
     }
 
     async fn ask_registry(&self, http: &Client, registry: &RegistryAddress) -> Check {
         let url = registry.url();
         let request = http.get(format!("{url}/apps"));
-        let (request, is_known) = match registry.credentials() {
-            Some((user, password)) => (request.basic_auth(user, Some(password.expose())), true),
-            None => (request, false),
+        let request = match registry.credentials() {
+            Some((user, password)) => request.basic_auth(user, Some(password.expose())),
+            None => request,
         };
-        let status = match request.send().await {
-            Ok(answer) => answer.status(),
+        let answer = match request.send().await {
+            Ok(answer) => answer,
             Err(error) => return self.silent(url, error),
         };
-        match status {
+        let status = answer.status();
+        if status.is_success() {
+            return self.well(&format!("the registry {url} answers"));
+        }
+        let said: Value = answer.json().await.unwrap_or_default();
+        match said["code"].as_str() {
             // One of ours asks for the token that processes show, and the doctor is none.
-            StatusCode::UNAUTHORIZED if !is_known => {
+            Some("registry_password_wrong") if registry.credentials().is_none() => {
                 self.well(&format!("the registry {url} answers"))
             }
-            StatusCode::SERVICE_UNAVAILABLE => self.well(&format!(
+            Some("registry_starting") => self.well(&format!(
                 "the registry {url} has just begun and does not know everybody yet"
             )),
-            _ if status.is_success() => self.well(&format!("the registry {url} answers")),
             _ => self.not_well(&format!("the registry {url} answers {status}")),
         }
     }

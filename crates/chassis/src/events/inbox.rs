@@ -13,7 +13,7 @@ use tracing::Instrument;
 use super::Consumer;
 use super::tables::inbox;
 use crate::Problem;
-use crate::db::{Db, micros, now_us};
+use crate::db::{Db, is_cut_off, micros, now_us};
 use crate::rpc::panic_message;
 
 const PRUNE_BATCH: u64 = 500;
@@ -94,6 +94,11 @@ async fn accept_in_span(consumer: &dyn Consumer, event: &Event) -> Result<Accept
             Ok(Acceptance::Consumed)
         }
         Err(AcceptError::Duplicate) => Ok(Acceptance::Duplicate),
+        // An event whose work takes too long each time must count as refused, or it would be tried for ever.
+        Err(AcceptError::Refused(problem)) if is_cut_off(&problem) => {
+            Err(Problem::internal(problem))
+        }
+        Err(AcceptError::Db(error)) if is_cut_off(&error) => Err(Problem::internal(error)),
         Err(AcceptError::Refused(problem)) => Err(problem),
         Err(AcceptError::Db(error)) => Err(Problem::from(error)),
     }

@@ -14,7 +14,7 @@ use crate::db::{Db, micros, now_us};
 /// How long a job that was given up is kept for an operator.
 const DEAD_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
-/// Few enough for MariaDB to look them up one by one; a small table it would read whole, and wait for locks of others.
+/// Few enough for MariaDB to look them up one by one most often; a small table it may read whole, and wait for locks of others.
 const PRUNE_BATCH: u64 = 100;
 
 pub(super) async fn prune_until(db: &Db, shutdown: &CancellationToken) {

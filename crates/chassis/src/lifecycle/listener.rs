@@ -1,6 +1,6 @@
 //! One listening port: HTTP/1.1 and HTTP/2, bounded, ended in peace; the internal one over TLS where the installation has it.
 
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,6 +119,10 @@ impl Listener {
         tokio::task::yield_now().await;
         while let Some(Some(accepted)) = self.accept(&permits).now_or_never() {
             connections.spawn(self.serve_connection(accepted, ending.clone()));
+        }
+        // A child that is being started has the socket open, too, until it has become its program.
+        if let Err(error) = SockRef::from(&self.socket).shutdown(Shutdown::Read) {
+            tracing::debug!(%error, "the socket could not be shut down");
         }
         drop(self.socket);
         ending.cancel();

@@ -140,7 +140,7 @@ async fn wait_for_a_row_in_vain(databases: TestDatabases) {
     let settings = db::Settings {
         url: Secret::new(databases.url()),
         max_connections: 2,
-        statement_timeout_ms: 200,
+        statement_timeout_ms: 1_000,
         migrate_at_start: true,
     };
     let folder = tempfile::tempdir().unwrap();
@@ -165,7 +165,7 @@ async fn wait_for_a_row_in_vain(databases: TestDatabases) {
         .unwrap();
     let problem = Problem::from(error);
     assert_eq!(problem.code, "database_unavailable", "{problem}");
-    let later = waiting.write(|txn| Box::pin(set_value(txn, "a", 3))).await;
+    let later = holder.write(|txn| Box::pin(set_value(txn, "a", 3))).await;
     later.unwrap();
 }
 

@@ -266,9 +266,14 @@ async fn a_worker_that_lost_its_lease_is_stopped_in_its_tracks() {
         office.enqueue(NewJob::new(KIND, "x")).await;
         let (ends, mut end) = mpsc::unbounded_channel();
         let began = Arc::new(Notify::new());
+        // A third of it is the time to the next sign of life.
+        let short_lived = KindOptions {
+            lease: Duration::from_secs(3),
+            ..quick()
+        };
         let registry = {
             let began = began.clone();
-            Registry::new().with(KIND, quick(), move |_: Job<String>| {
+            Registry::new().with(KIND, short_lived, move |_: Job<String>| {
                 let (guard, began) = (TellsOfItsEnd(ends.clone()), began.clone());
                 async move {
                     let _guard = guard;

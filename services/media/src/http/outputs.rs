@@ -4,6 +4,7 @@
 //! hands in again what is there already is told that it is there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use amphi_chassis::Problem;
 use amphi_chassis::auth::Caller;
@@ -25,6 +26,9 @@ use crate::keys::Place;
 use crate::media::Media;
 use crate::store::{Recorded, Recording};
 
+/// Who waits longer gives its place to outputs of other videos.
+const TURN_WITHIN: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(1);
 const AMPHI_FENCE: HeaderName = HeaderName::from_static("amphi-fence");
 
 pub async fn receive(
@@ -68,7 +72,12 @@ pub async fn receive(
         .boxed()
     };
     let turn = media.recording.get_with(task.video_id, Arc::default);
-    let _turn = turn.lock().await;
+    let _turn = tokio::time::timeout(TURN_WITHIN, turn.lock())
+        .await
+        .map_err(|_| {
+            let detail = "Other outputs of this video are being put away. Try again in a while.";
+            Problem::unavailable("database_unavailable", detail).with_retry_after(PAUSE)
+        })?;
     Ok(match media.store.record_output(&recording, &put).await? {
         Recorded::Now => {
             metrics::counter!("media_encoded_bytes_total").increment(recording.bytes);

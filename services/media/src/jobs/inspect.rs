@@ -53,13 +53,14 @@ pub async fn run(media: Media, job: Job<Inspect>) -> Result<(), JobError> {
     } = job.payload;
     let asset = media.store.asset(video_id).await.map_err(Problem::from)?;
     let source_key = keys::source(video_id, upload_id);
-    let is_waiting = asset.is_some_and(|asset| {
+    let is_waiting = asset.as_ref().is_some_and(|asset| {
         asset.state == AssetState::Inspecting && asset.source_key.as_deref() == Some(&source_key)
     });
     if !is_waiting {
         return Ok(());
     }
-    match look(&media, video_id, &source_key).await {
+    let length = asset.map_or(0, |asset| asset.upload_bytes);
+    match look(&media, (video_id, &source_key), length).await {
         Ok(()) => Ok(()),
         Err(Failure::OfSource(reason)) => give_up(&media, video_id, &source_key, &reason).await,
         Err(Failure::OfServer(problem)) if job.attempt >= ATTEMPTS_MAX => {
@@ -96,8 +97,17 @@ impl<E: Into<Problem>> From<E> for Failure {
     }
 }
 
-async fn look(media: &Media, video_id: VideoId, source_key: &str) -> Result<(), Failure> {
+/// `length` is what the record says, bytes; 0 where it says nothing.
+async fn look(
+    media: &Media,
+    (video_id, source_key): (VideoId, &str),
+    length: u64,
+) -> Result<(), Failure> {
     match media.blobs.partial(source_key)?.commit().await {
+        Ok(found) if length > 0 && found != length => {
+            tracing::error!(%video_id, length, found, "a source is not as long as its record says");
+            return Err(Failure::OfSource(LOST.to_owned()));
+        }
         Ok(_) => {}
         Err(BlobError::NotFound { .. }) => return Err(Failure::OfSource(LOST.to_owned())),
         Err(error) => return Err(error.into()),
