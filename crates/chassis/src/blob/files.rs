@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 use uuid::Uuid;
 
 /// A temporary file younger than this may just be on its way to being locked.
-const SWEPT_AGE: Duration = Duration::from_secs(60);
+pub(super) const SWEPT_AGE: Duration = Duration::from_secs(60);
 /// How often a folder may vanish between its making and its use.
 const FOLDER_ATTEMPTS: u32 = 64;
 

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -67,7 +67,7 @@ impl LocalBlobs {
                 folders: Arc::new(folders),
             })
         });
-        opened.await.map_err(|error| {
+        let store = opened.await.map_err(|error| {
             let reason = match &error {
                 BlobError::Io { source, .. } => source.to_string(),
                 _ => "no folder can be made there".to_owned(),
@@ -76,7 +76,10 @@ impl LocalBlobs {
                 reason: format!("{reason}. Let `blobs.dir` name a folder that this user may write"),
                 place,
             }
-        })
+        })?;
+        let until_old = files::SWEPT_AGE + Duration::from_secs(1);
+        tokio::spawn(sweep_after(until_old, store.folders.temp.clone()));
+        Ok(store)
     }
 
     /// Runs `work` with the folders and the blob's path, away from the async threads.
@@ -112,6 +115,15 @@ impl LocalBlobs {
         file.ok_or_else(|| BlobError::Busy {
             key: key.to_string(),
         })
+    }
+}
+
+/// What the process before this one was writing when it was killed was too young to be swept when this one began.
+async fn sweep_after(pause: Duration, temp: PathBuf) {
+    tokio::time::sleep(pause).await;
+    let swept = blocking("sweeping", TEMP_FOLDER, move || files::sweep(&temp)).await;
+    if let Err(error) = swept {
+        tracing::debug!(%error, "the folder of unfinished files could not be swept");
     }
 }
 
@@ -433,5 +445,26 @@ impl BlobReader for FileReader {
             }
         });
         pieces.boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_too_young_to_be_swept_at_the_start_goes_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let temp = folder.path().join(TEMP_FOLDER);
+        fs::create_dir(&temp).unwrap();
+        let left = temp.join("left");
+        fs::write(&left, "x").unwrap();
+        LocalBlobs::open(folder.path()).await.unwrap();
+        assert!(left.exists());
+        let grown = SystemTime::now() - files::SWEPT_AGE - Duration::from_secs(1);
+        File::open(&left).unwrap().set_modified(grown).unwrap();
+        sweep_after(Duration::ZERO, temp).await;
+        assert!(!left.exists());
     }
 }
