@@ -1,5 +1,7 @@
 //! The composition root: the one place that knows every service.
 
+use std::collections::BTreeSet;
+
 use amphi_chassis::config::{Config, ConfigError};
 use amphi_chassis::db::Db;
 use amphi_chassis::service::{BuildFn, build_fn};
@@ -62,6 +64,14 @@ pub fn check_settings(config: &Config) -> Vec<ConfigError> {
         .into_iter()
         .filter_map(|role| config.check_rules_of(role).err())
         .collect()
+}
+
+/// The roles that a command was given, or all where it was given none.
+pub fn or_all(roles: &[Role]) -> BTreeSet<Role> {
+    if roles.is_empty() {
+        return Role::ALL.into_iter().collect();
+    }
+    roles.iter().copied().collect()
 }
 
 /// The roles that keep a database.

@@ -161,7 +161,8 @@ impl Place {
 
 /// The outboxes of `roles`, or of all, and with a broker the queues of those that consume.
 async fn places(config: &Config, roles: &[Role]) -> anyhow::Result<Vec<Place>> {
-    let is_asked_for = |role: &Role| roles.is_empty() || roles.contains(role);
+    let asked_for = compose::or_all(roles);
+    let is_asked_for = |role: &Role| asked_for.contains(role);
     let settings: db::Settings = config.section("database")?;
     let mut places = Vec::new();
     for role in compose::roles_with_database().filter(is_asked_for) {

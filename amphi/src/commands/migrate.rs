@@ -23,10 +23,8 @@ pub async fn run(args: &Migrate, config: &Config) -> anyhow::Result<Exit> {
             println!("{role}: keeps no database, so there is nothing to migrate");
         }
     }
-    for role in compose::roles_with_database() {
-        if !args.roles.is_empty() && !args.roles.contains(&role) {
-            continue;
-        }
+    let asked_for = compose::or_all(&args.roles);
+    for role in compose::roles_with_database().filter(|role| asked_for.contains(role)) {
         let names = migrate(role, &settings, config)
             .await
             .with_context(|| format!("{role}: the database cannot be brought up to date"))?;

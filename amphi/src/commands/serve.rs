@@ -23,11 +23,7 @@ use crate::{compose, demo};
 const EXIT_INTERRUPTED: i32 = 130;
 
 pub async fn run(args: &Serve, config: Config) -> anyhow::Result<Exit> {
-    let roles: BTreeSet<Role> = if args.roles.is_empty() {
-        Role::ALL.into_iter().collect()
-    } else {
-        args.roles.iter().copied().collect()
-    };
+    let roles = compose::or_all(&args.roles);
     if args.demo && roles.len() != Role::ALL.len() {
         let contradiction = "--demo needs every role in this process: leave --roles out";
         bail!(WrongUsage(contradiction.to_owned()));

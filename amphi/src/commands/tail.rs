@@ -19,8 +19,10 @@ pub async fn run(args: &Tail, config: &Config) -> anyhow::Result<Exit> {
              refused is shown by `amphi events dead-letters`, and what was delivered by the traces of the observatory"
         );
     };
-    let is_asked_for = |role: &Role| args.roles.is_empty() || args.roles.contains(role);
-    let roles: Vec<Role> = compose::consumers().filter(is_asked_for).collect();
+    let asked_for = compose::or_all(&args.roles);
+    let roles: Vec<Role> = compose::consumers()
+        .filter(|role| asked_for.contains(role))
+        .collect();
     if roles.is_empty() {
         let consumers: Vec<&str> = compose::consumers().map(Role::as_str).collect();
         bail!(

@@ -4,8 +4,6 @@ mod cluster;
 mod engines;
 mod machine;
 
-use std::collections::BTreeSet;
-
 use amphi_chassis::Role;
 use amphi_chassis::config::Config;
 use serde::Serialize;
@@ -60,11 +58,7 @@ impl Check {
 }
 
 pub async fn run(args: &Doctor, config: &Config) -> anyhow::Result<Exit> {
-    let roles: BTreeSet<Role> = if args.roles.is_empty() {
-        Role::ALL.into_iter().collect()
-    } else {
-        args.roles.iter().copied().collect()
-    };
+    let roles = compose::or_all(&args.roles);
     let mut checks = machine::ffmpeg(config, &roles).await;
     checks.push(machine::ports(config));
     checks.push(machine::disk(config.data_dir()));

@@ -276,3 +276,22 @@ async fn a_query_given_up_on_a_silent_server_gives_its_place_in_the_pool_back() 
         db.close().await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_who_open_a_new_file_at_once_get_it() {
+    for _ in 0..300 {
+        let databases = &TestDatabases::create(Engine::Sqlite);
+        let settings = &Settings {
+            statement_timeout_ms: 5_000,
+            ..settings(databases.url())
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let opening = (0..16).map(|_| {
+            let (settings, folder) = (settings.clone(), folder.path().to_owned());
+            tokio::spawn(async move { Db::connect(&settings, Role::Catalog, &folder).await })
+        });
+        for opened in futures::future::join_all(opening).await {
+            opened.unwrap().unwrap();
+        }
+    }
+}

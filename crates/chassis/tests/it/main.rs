@@ -8,6 +8,7 @@ mod bus;
 mod bus_kafka;
 mod database;
 mod database_connect;
+mod database_contention;
 mod delivery;
 mod event_harness;
 mod events;

@@ -76,7 +76,7 @@ pub async fn receive(
         .await
         .map_err(|_| {
             let detail = "Other outputs of this video are being put away. Try again in a while.";
-            Problem::unavailable("database_unavailable", detail).with_retry_after(PAUSE)
+            Problem::unavailable("service_unavailable", detail).with_retry_after(PAUSE)
         })?;
     Ok(match media.store.record_output(&recording, &put).await? {
         Recorded::Now => {

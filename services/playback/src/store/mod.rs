@@ -12,6 +12,9 @@ use amphi_chassis::db::Db;
 pub use keys::KeyRow;
 pub use sessions::SessionState;
 
+/// Rows deleted in one transaction, so that forgetting does not hold up playback.
+const BATCH: u64 = 500;
+
 /// The tables of playback. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {

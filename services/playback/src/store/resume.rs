@@ -6,11 +6,8 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
-use super::Store;
 use super::entity::resume_position;
-
-/// Rows deleted in one transaction.
-const BATCH: u64 = 500;
+use super::{BATCH, Store};
 
 impl Store {
     /// Milliseconds from the start of the video; absent when the account has not stopped in it.

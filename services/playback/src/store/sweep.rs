@@ -3,11 +3,8 @@
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
-use super::Store;
 use super::entity::{ended_sign_in, resume_position, session, signing_key, video_lock};
-
-/// Rows deleted in one transaction, so that the sweep does not hold up playback.
-const BATCH: u64 = 500;
+use super::{BATCH, Store};
 
 impl Store {
     /// Forgets sessions that expired before this time. Returns how many.
